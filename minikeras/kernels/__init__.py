@@ -1,0 +1,1 @@
+"""Computation: NumPy arrays in, NumPy arrays out. No autograd, no layers."""
