@@ -1,0 +1,74 @@
+"""What every file of `ops` needs: plain values out of whatever the caller passed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import primitive
+from autograd.tracer import getval, isbox
+
+from minikeras import config
+from minikeras.variables import Variable
+
+Array = Any  # a NumPy array, or autograd's box around one
+
+__all__ = ["Array", "convert", "float_array", "getval", "isbox", "plain", "primitive"]
+
+
+def convert(x: Any, dtype: Any = None) -> Array:
+    """`x` as an array or box: handles give their value, lists become arrays.
+
+    Python floats become the default float type, so that they never promote float32.
+    """
+    if isinstance(x, Variable):
+        x = x.value
+    if isbox(x):
+        if isinstance(getval(x), float):  # autograd.grad(...)(1.0) boxes the number
+            x = anp.reshape(x, ())
+    elif not isinstance(x, np.ndarray):
+        if isinstance(x, np.generic):
+            x = np.asarray(x)
+        elif _holds_box(x):
+            x = anp.stack([convert(item, dtype) for item in x])
+        else:
+            x = np.asarray(x)
+            if x.dtype == np.float64 and dtype is None:
+                x = x.astype(config.floatx())
+    if dtype is not None and x.dtype != np.dtype(dtype):
+        x = x.astype(dtype)
+    return x
+
+
+def float_array(x: Any) -> Array:
+    """`convert`, and integers and booleans become the default float type."""
+    x = convert(x)
+    return x if x.dtype.kind in "fc" else x.astype(config.floatx())
+
+
+def plain(*values: Any) -> bool:
+    """Whether none of the values is boxed, so that a fused first-order path may run."""
+    return not any(isbox(value) for value in values)
+
+
+def constant_like(value: float, x: Any) -> np.ndarray:
+    """A Python number as an array that does not promote x."""
+    return np.asarray(value, dtype=x.dtype)
+
+
+def sum_to(g: Array, shape: Sequence[int]) -> Array:
+    """Sum g over the axes along which `shape` was broadcast; the adjoint of that."""
+    shape = tuple(shape)
+    if g.shape == shape:
+        return g
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
+    )
+    return anp.reshape(anp.sum(g, axis=axes), shape) if axes else g
+
+
+def _holds_box(x: Any) -> bool:
+    return isinstance(x, list | tuple) and any(
+        isbox(item) or isinstance(item, Variable) or _holds_box(item) for item in x
+    )

@@ -1,0 +1,248 @@
+"""Activations: a primitive each where a plain composition would overflow, promote to
+float64, or be slow."""
+
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import defjvp, defvjp, defvjp_argnums
+
+from minikeras.kernels import blocking
+from minikeras.kernels import dense as kernels
+from minikeras.ops.base import (
+    Array,
+    constant_like,
+    float_array,
+    getval,
+    plain,
+    primitive,
+)
+from minikeras.ops.numpy import _matmul as product
+from minikeras.ops.numpy import (
+    _where,
+    absolute,
+    add,
+    divide,
+    exp,
+    log1p,
+    masked,
+    maximum,
+    multiply,
+    sum,
+    sum_leading,
+)
+
+
+@primitive
+def dense(x, w, bias, *, relu: bool):
+    """x @ w + bias on the last axis, then ReLU if asked; bias may be None."""
+    rows = kernels.dense(x.reshape(-1, x.shape[-1]), w, bias, relu)
+    return rows.reshape(*x.shape[:-1], w.shape[-1])
+
+
+def _dense_vjp(argnums, y, args, kwargs):
+    x, w, _ = args
+    relu = kwargs["relu"]
+    wanted = "".join("xwb"[n] for n in argnums)
+
+    def vjp(g):
+        if plain(g, x, w):
+            rows = x.reshape(-1, x.shape[-1]), w, y.reshape(-1, w.shape[-1])
+            flat = g.reshape(-1, w.shape[-1])
+            result = kernels.backward(
+                *rows[:2], rows[2] if relu else None, flat, wanted
+            )
+            shapes = x.shape, w.shape, (w.shape[-1],)
+            return tuple(result[n].reshape(shapes[n]) for n in argnums)
+        if relu:
+            g = masked(g, keep=getval(y) > 0)
+        columns = anp.transpose(anp.reshape(x, (-1, x.shape[-1])))
+        makers = (
+            lambda: product(g, anp.transpose(w)),
+            lambda: product(columns, anp.reshape(g, (-1, g.shape[-1]))),
+            lambda: sum_leading(g),
+        )
+        return tuple(makers[n]() for n in argnums)
+
+    return vjp
+
+
+def _dense_jvp(argnum):
+    def jvp(d, y, x, w, bias, relu):
+        if argnum == 0:
+            tangent = product(d, w)
+        elif argnum == 1:
+            tangent = product(x, d)
+        else:
+            tangent = d + np.zeros(y.shape, y.dtype)
+        return masked(tangent, keep=getval(y) > 0) if relu else tangent
+
+    return jvp
+
+
+defvjp_argnums(dense, _dense_vjp)
+defjvp(dense, _dense_jvp(0), _dense_jvp(1), _dense_jvp(2))
+
+
+@primitive
+def _relu(x):
+    y = blocking.empty(x.shape, x.dtype)
+    return np.maximum(x, 0, out=y)
+
+
+defvjp(_relu, lambda y, x: lambda g: masked(g, keep=getval(y) > 0))
+defjvp(_relu, lambda d, y, x: masked(d, keep=getval(y) > 0))
+
+
+def relu(x: Any) -> Array:
+    """max(x, 0); the derivative at 0 is 0.
+
+    >>> relu([-1.0, 2.0])
+    array([0., 2.], dtype=float32)
+    """
+    return _relu(float_array(x))
+
+
+@primitive
+def _sigmoid(x):
+    decay = np.exp(-np.abs(x))
+    one = constant_like(1, x)
+    return np.divide(np.where(x >= 0, one, decay), one + decay)
+
+
+defvjp(_sigmoid, lambda y, x: lambda g: g * (y - y * y))
+defjvp(_sigmoid, lambda d, y, x: d * (y - y * y))
+
+
+def sigmoid(x: Any) -> Array:
+    """1 / (1 + exp(-x)), without overflow.
+
+    >>> sigmoid([0.0])
+    array([0.5], dtype=float32)
+    """
+    return _sigmoid(float_array(x))
+
+
+@primitive
+def _tanh(x):
+    return np.tanh(x)
+
+
+defvjp(_tanh, lambda y, x: lambda g: g - g * y * y)
+defjvp(_tanh, lambda d, y, x: d - d * y * y)
+
+
+def tanh(x: Any) -> Array:
+    """Hyperbolic tangent."""
+    return _tanh(float_array(x))
+
+
+@primitive
+def _softmax(x, *, axis):
+    y = np.subtract(x, x.max(axis=axis, keepdims=True))
+    np.exp(y, out=y)
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+def _softmax_product(y, g, axis):
+    return y * (g - sum(g * y, axis=axis, keepdims=True))
+
+
+defvjp(_softmax, lambda y, x, axis: lambda g: _softmax_product(y, g, axis))
+defjvp(_softmax, lambda d, y, x, axis: _softmax_product(y, d, axis))
+
+
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+    """exp(x) / sum of exp(x) along an axis, shifted by the maximum so that it never
+    overflows.
+
+    >>> softmax([0.0, 0.0])
+    array([0.5, 0.5], dtype=float32)
+    """
+    return _softmax(float_array(x), axis=axis)
+
+
+@primitive
+def _log_softmax(x, *, axis):
+    y = x - x.max(axis=axis, keepdims=True)
+    return y - np.log(np.exp(y).sum(axis=axis, keepdims=True))
+
+
+defvjp(
+    _log_softmax,
+    lambda y, x, axis: lambda g: g - anp.exp(y) * sum(g, axis=axis, keepdims=True),
+)
+defjvp(
+    _log_softmax,
+    lambda d, y, x, axis: d - sum(anp.exp(y) * d, axis=axis, keepdims=True),
+)
+
+
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+    """Logarithm of `softmax`, exact where that would round to zero."""
+    return _log_softmax(float_array(x), axis=axis)
+
+
+@primitive
+def _softplus(x):
+    return np.maximum(x, constant_like(0, x)) + np.log1p(np.exp(-np.abs(x)))
+
+
+defvjp(_softplus, lambda y, x: lambda g: g * _sigmoid(x))
+defjvp(_softplus, lambda d, y, x: d * _sigmoid(x))
+
+
+def softplus(x: Any) -> Array:
+    """log(1 + exp(x)), without overflow."""
+    return _softplus(float_array(x))
+
+
+def softsign(x: Any) -> Array:
+    """x / (1 + |x|)."""
+    x = float_array(x)
+    return divide(x, add(absolute(x), 1))
+
+
+@primitive
+def _elu(x, *, alpha):
+    below = np.expm1(np.minimum(x, constant_like(0, x)))
+    return np.where(x > 0, x, below * constant_like(alpha, x))
+
+
+def _elu_slope(y, x, alpha):
+    below = anp.add(y, constant_like(alpha, x))
+    return _where(constant_like(1, x), below, condition=getval(x) > 0)
+
+
+defvjp(_elu, lambda y, x, alpha: lambda g: g * _elu_slope(y, x, alpha))
+defjvp(_elu, lambda d, y, x, alpha: d * _elu_slope(y, x, alpha))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """x above zero, alpha (exp(x) - 1) below (Clevert et al., 2015)."""
+    return _elu(float_array(x), alpha=alpha)
+
+
+def selu(x: Any) -> Array:
+    """Scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
+
+
+def silu(x: Any) -> Array:
+    """x sigmoid(x), also called swish."""
+    x = float_array(x)
+    return x * _sigmoid(x)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Array:
+    """x above zero, negative_slope x below."""
+    x = float_array(x)
+    slope = np.asarray(negative_slope, x.dtype)
+    return x * np.where(getval(x) > 0, np.ones((), x.dtype), slope)
+
+
+def binary_log_loss(labels: Any, logits: Any) -> Array:
+    """Cross-entropy of sigmoid(logits): max(z, 0) - z y + log(1 + exp(-|z|))."""
+    z = float_array(logits)
+    return maximum(z, 0) - z * labels + log1p(exp(-absolute(z)))
