@@ -1,0 +1,720 @@
+"""The base class of all layers.
+
+A layer's weights are plain arrays on its attributes. `add_weight` returns a handle;
+assigning the handle to an attribute ties the two together, so `layer.kernel` is the
+array, and inside a gradient it is the traced value, for the thread that traces only.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from typing import Any
+from weakref import WeakSet
+
+import numpy as np
+from autograd.tracer import getval
+
+from minikeras import config, constraints, initializers, regularizers, validation
+from minikeras.layers.input_spec import InputSpec
+from minikeras.layers.structure import (
+    as_shape,
+    batch_shapes,
+    is_array,
+    is_plain,
+    is_shape,
+    leaves,
+    map_leaves,
+    map_shapes,
+    merge_shapes,
+)
+from minikeras.ops.base import convert
+from minikeras.ops.numpy import divide
+from minikeras.registry import Family, snake_case
+from minikeras.variables import Variable, count_params
+
+family = Family("layer", "keras.layers")
+
+Shape = tuple[int | None, ...]
+
+_inherited = threading.local()  # of the layer call we are inside of: its `training`
+_with_losses: WeakSet["Layer"] = WeakSet()  # layers that hold what `add_loss` got
+
+# Keras writes these into configs. None means "not used", which is all we offer.
+_NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config", "sparse", "ragged")
+
+
+# Attributes that hold weights, or arguments, for other reasons than to be found.
+_INTERNAL = ("_bound", "_trainable_own", "_fixed_own", "_frozen", "_init_arguments")
+_CONTAINERS = (list, tuple, dict)
+
+
+class Layer:
+    """A function with weights: the base class of all layers.
+
+    A layer of your own creates weights in `build(input_shape)` and computes in
+    `call(inputs)`, with `minikeras.ops`, Python's operators or `autograd.numpy`.
+
+    Args:
+        activity_regularizer: function of the output that adds to the loss; its value
+            is divided by the batch size.
+        trainable: whether training may change the weights.
+        dtype: number type of weights and computation; the default float type for None.
+        autocast: whether float inputs are converted to that type.
+        name: unique name in a model; made from the class name for None.
+        input_shape: shape of one sample, for the first layer of a Sequential.
+
+    Raises:
+        ValueError: for an argument that is unknown or not offered.
+
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+    ...     def call(self, inputs):
+    ...         return inputs * self.scale
+    >>> Scale()(np.ones((1, 2), "float32"))
+    array([[1., 1.]], dtype=float32)
+    """
+
+    # Set in __new__, so that attributes can be assigned before super().__init__().
+    _bound: dict[str, Variable]
+    _trainable_own: list[Variable]
+    _fixed_own: list[Variable]
+    _frozen: list[Variable]
+    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    built: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
+        layer = super().__new__(cls)
+        set_plain = object.__setattr__
+        set_plain(layer, "_bound", {})
+        set_plain(layer, "_trainable_own", [])
+        set_plain(layer, "_fixed_own", [])
+        set_plain(layer, "_frozen", [])
+        set_plain(layer, "_init_arguments", (args, kwargs))
+        set_plain(layer, "built", False)
+        return layer
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _remember_build(cls.__dict__["build"])  # type: ignore[method-assign]
+        parameters = inspect.signature(cls.call).parameters
+        cls._call_takes_training = "training" in parameters
+        cls._call_takes_mask = "mask" in parameters
+
+    _call_takes_training = False
+    _call_takes_mask = False
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        cls = type(self).__name__
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"{cls}: `trainable` must be True or False. "
+                f"Received: trainable={trainable!r}"
+            )
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(
+                f"{cls}: `name` must be a string without '/'. Received: name={name!r}"
+            )
+        self.name = name or config.unique_name(snake_case(cls))
+        self.autocast = autocast
+        self.dtype = _dtype_name(dtype, cls)
+        self.activity_regularizer: Any = regularizers.get(activity_regularizer)
+        self.input_spec: InputSpec | None = None
+        self._trainable = trainable
+        self._losses: list[Any] = []
+        self._path: str | None = None
+        self._build_shapes: dict[str, Any] | None = None
+        self._output_shape: Any = None
+        self._batch_input_shape = _first_layer_shape(kwargs, cls)
+        for key in _NOT_OFFERED:
+            if kwargs.pop(key, None):
+                raise ValueError(f"{cls}: `{key}` is not offered; leave it out.")
+        if kwargs:
+            known = [p for c in type(self).__mro__ for p in _init_parameters(c)]
+            hints = "".join(validation.did_you_mean(k, known, 1) for k in kwargs)
+            raise ValueError(
+                f"{cls}: unrecognized keyword arguments: {', '.join(kwargs)}{hints}"
+            )
+
+    # --- what a subclass defines ------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights. Called once, with the shape of the first input."""
+        self._build_shapes = {"input_shape": input_shape}
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output. Every layer defines it."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} has no `call` method. Define "
+            "`call(self, inputs)` in it."
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for a shape of the input; None is any size.
+
+        A layer that does not define it is tried on zeros of two batch sizes.
+        """
+        return self._try_shapes(input_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Mask of the output; the input's for most layers."""
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again, as plain values."""
+        policy = {"name": self.dtype}
+        result = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": {
+                "module": "keras",
+                "class_name": "DTypePolicy",
+                "config": policy,
+                "registered_name": None,
+            },
+        }
+        if self.activity_regularizer is not None:
+            result["activity_regularizer"] = regularizers.serialize(
+                self.activity_regularizer
+            )
+        if type(self).get_config is Layer.get_config:
+            result.update(self._plain_init_arguments())
+        return result
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        return cls(**config)
+
+    # --- weights ----------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: Any = None,
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a weight and return its handle.
+
+        Args:
+            shape: the weight's shape; () by default.
+            initializer: name, config, object or function of (shape, dtype); Glorot
+                uniform for floats and zeros otherwise.
+            dtype: number type; the layer's for None.
+            trainable: whether training may change it.
+            regularizer: adds a function of the weight to the loss.
+            constraint: maps the weight to an allowed one after each update.
+            name: last part of the weight's path.
+
+        Raises:
+            ValueError: for a shape that is not made of sizes, and for
+                `aggregation` or `overwrite_with_gradient`, which are not offered.
+        """
+        if aggregation not in (None, "none") or overwrite_with_gradient:
+            raise ValueError(
+                "add_weight: `aggregation` and `overwrite_with_gradient` belong to "
+                "distributed and quantized training, which is not offered."
+            )
+        shape = () if shape is None else shape
+        shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+        if any(not isinstance(n, int | np.integer) or n < 0 for n in shape):
+            raise ValueError(
+                f"{self._owner()}: add_weight needs a shape of whole numbers. "
+                f"Received: shape={shape!r}. A None in it means that the layer was "
+                "built without that size being known."
+            )
+        kind = np.dtype(dtype or self.dtype).name
+        if initializer is None:
+            initializer = "glorot_uniform" if kind.startswith("float") else "zeros"
+        make = initializers.get(initializer) or initializers.Zeros()
+        value = np.asarray(getval(convert(make(shape, dtype=kind))))
+        if value.shape != shape:
+            raise ValueError(
+                f"{self._owner()}: the initializer of weight {name!r} returned shape "
+                f"{value.shape}, expected {shape}."
+            )
+        variable = Variable(
+            value,
+            name or "variable",
+            trainable and self._trainable,
+            kind,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+        variable.path = f"{self.path or self.name}/{variable.name}"
+        (self._trainable_own if trainable else self._fixed_own).append(variable)
+        return variable
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        bound = self._bound
+        if isinstance(value, Variable):
+            self.__dict__.pop(name, None)
+            if self.built and name in bound and bound[name] is not value:
+                self._replace(bound[name], value)
+            bound[name] = value
+        elif name in bound:
+            if value is None:
+                del bound[name]
+                object.__setattr__(self, name, None)
+            else:
+                bound[name].assign(value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        bound = self.__dict__.get("_bound")
+        if bound is not None and name in bound:
+            return bound[name].value
+        found = getattr(type(self), name, None)
+        if isinstance(found, property) and found.fget is not None:
+            return found.fget(self)  # raises again, with the property's own message
+        raise AttributeError(self._missing(name))
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._bound:
+            variable = self._bound.pop(name)
+            for own in (self._trainable_own, self._fixed_own):
+                own[:] = [v for v in own if v is not variable]
+        else:
+            object.__delattr__(self, name)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Handles of all weights: own trainable, own fixed, then sublayers'."""
+        found = self._own_weights()
+        for layer in self._sublayers():
+            for variable in layer.weights:
+                found.setdefault(id(variable), variable)
+        return list(found.values())
+
+    variables = weights
+
+    def _own_weights(self) -> dict[int, Variable]:
+        """This layer's weights without its sublayers', by their ids."""
+        found = {id(v): v for v in self._trainable_own}
+        _collect(self._fixed_own, Variable, found)
+        _collect(self._bound, Variable, found)
+        for key, value in self.__dict__.items():
+            if isinstance(value, _CONTAINERS) and key not in _INTERNAL:
+                _collect(value, Variable, found)
+        return found
+
+    def _replace(self, old: Variable, new: Variable) -> None:
+        if old.shape != new.shape:
+            raise ValueError(
+                f"{self._owner()}: weight {old.path!r} has shape {old.shape}. "
+                f"Received a weight of shape {new.shape} in its place."
+            )
+        for own in (self._trainable_own, self._fixed_own):
+            own[:] = [new if v is old else v for v in own]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        if not self.trainable:
+            return self.weights
+        return [v for v in self.weights if not v.trainable]
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training may change the weights; setting it sets all sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        if not value:  # those not made by `add_weight`
+            self._frozen += [v for v in self._own_weights().values() if v.trainable]
+        for variable in (*self._trainable_own, *self._frozen):
+            variable.trainable = self._trainable
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Copy arrays into the weights. Nothing is changed if one does not fit.
+
+        Raises:
+            ValueError: if their number or a shape differs.
+        """
+        variables = self.weights
+        arrays = [np.asarray(w) for w in weights]
+        if len(arrays) != len(variables):
+            raise ValueError(
+                f"{self._owner()} has {len(variables)} weights, set_weights received "
+                f"{len(arrays)}. Expected shapes: {[v.shape for v in variables]}"
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            if variable.shape != array.shape:
+                raise ValueError(
+                    f"{self._owner()}: weight {variable.path!r} has shape "
+                    f"{variable.shape}, set_weights received shape {array.shape}."
+                )
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """Number of numbers in the weights.
+
+        Raises:
+            ValueError: before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{self._owner()} has no weights yet, so they cannot be counted. "
+                "Call it on data or `build(input_shape)` first."
+            )
+        return count_params(self.weights)
+
+    # --- calling ----------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Build on first use, check and convert the input, then `call`."""
+        if "name" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}.__init__ did not call super().__init__(). "
+                "Add `super().__init__(**kwargs)` as its first line."
+            )
+        outermost = not getattr(_inherited, "inside", False)
+        if outermost:
+            self._clear_losses()
+        if args:
+            args = (self._convert(args[0]), *map(self._convert_extra, args[1:]))
+            first = args[0]
+        else:
+            kwargs = {key: self._convert_extra(v) for key, v in kwargs.items()}
+            first = next(iter(kwargs.values()), None)
+        if not self.built:
+            self._build_on(args, kwargs)
+        if self.input_spec is not None:
+            self._check_input(first)
+        before = getattr(_inherited, "training", None)
+        training = kwargs.get("training")
+        if training is None:
+            training = before
+        if self._call_takes_training:
+            if training is None:
+                kwargs.pop("training", None)
+            else:
+                kwargs["training"] = training
+        else:
+            kwargs.pop("training", None)
+        if not self._call_takes_mask and kwargs.get("mask", 0) is None:
+            del kwargs["mask"]
+        _inherited.training, _inherited.inside = training, True
+        try:
+            outputs = self.call(*args, **kwargs)
+        finally:
+            _inherited.training, _inherited.inside = before, not outermost
+        if self.activity_regularizer is not None:
+            self._add_activity_loss(outputs)
+        return outputs
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a number, computed in `call`, to the loss of this call."""
+        losses = loss if isinstance(loss, list | tuple) else [loss]
+        self._losses.extend(losses)
+        _with_losses.add(self)
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` and activity regularizers added in the last call, then the
+        weight regularizers' values."""
+        added = [loss for layer in self._all_layers() for loss in layer._losses]
+        return added + self._regularization()
+
+    def _regularization(self) -> list[Any]:
+        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer]
+
+    def _clear_losses(self) -> None:
+        if _with_losses:
+            for layer in self._all_layers():
+                layer._losses.clear()
+                _with_losses.discard(layer)
+
+    def _settle_losses(self) -> None:
+        """Replace traced losses by numbers, so that no tape stays alive."""
+        for layer in self._all_layers():
+            if layer._losses:
+                layer._losses[:] = [getval(loss) for loss in layer._losses]
+
+    def _add_activity_loss(self, outputs: Any) -> None:
+        for output in leaves(outputs):
+            penalty = self.activity_regularizer(output)
+            self.add_loss(divide(penalty, float(max(1, output.shape[0]))))
+
+    def _convert(self, value: Any) -> Any:
+        if isinstance(value, list | tuple) and any(map(is_array, value)):
+            return type(value)(self._convert(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._convert(item) for key, item in value.items()}
+        if value is None or isinstance(value, str):
+            return value
+        value = convert(value)
+        if self.autocast and value.dtype.kind == "f" and value.dtype != self._np_dtype:
+            value = value.astype(self._np_dtype)
+        return value
+
+    def _convert_extra(self, value: Any) -> Any:
+        return self._convert(value) if is_array(value) else value
+
+    def _check_input(self, first: Any) -> None:
+        specs = self.input_spec
+        if isinstance(specs, InputSpec):
+            shape = getattr(first, "shape", None)
+            if shape is not None:
+                specs.check(shape, self._owner())
+
+    # --- building ---------------------------------------------------------------
+
+    @property
+    def path(self) -> str | None:
+        """Names from the outermost model down to this layer, joined by '/'."""
+        return self._path
+
+    @property
+    def dtype(self) -> str:
+        """Number type of the weights and of the computation."""
+        return self._np_dtype.name
+
+    @dtype.setter
+    def dtype(self, value: str) -> None:
+        self._np_dtype = np.dtype(value)
+
+    compute_dtype = dtype
+    variable_dtype = dtype
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape the layer was built for, with None for the batch."""
+        if not self._build_shapes:
+            raise AttributeError(
+                f"{self._owner()} has no input shape yet: it has not been built. "
+                "Call it on data or `build(input_shape)` first."
+            )
+        return next(iter(self._build_shapes.values()))
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output for the shape the layer was built for."""
+        if self._output_shape is None:
+            self._output_shape = self.compute_output_shape(self.input_shape)
+        return self._output_shape
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build_from_config` needs: the shapes `build` was called with."""
+        if self._build_shapes is None:
+            return None
+        if len(self._build_shapes) == 1:
+            return {"input_shape": next(iter(self._build_shapes.values()))}
+        return {"shapes_dict": dict(self._build_shapes)}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Create the weights from what `get_build_config` returned."""
+        if not config or self.built:
+            return
+        if "shapes_dict" in config:
+            self.build(**{k: as_shape(v) for k, v in config["shapes_dict"].items()})
+        else:
+            self._build_for(as_shape(config["input_shape"]))
+
+    def _build_for(self, shape: Any) -> Any:
+        """Build for an input shape, sublayers too, and return the output's shape."""
+        if not self.built:
+            self.build(shape)
+            self.built = True
+        elif self.input_spec is not None and is_shape(shape):
+            self.input_spec.check(shape, self._owner())
+        if any(not layer.built for layer in self._sublayers()):
+            self._try_shapes(shape)
+        self._output_shape = self.compute_output_shape(shape)
+        return self._output_shape
+
+    def _build_on(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        names = [
+            n for n in inspect.signature(self.build).parameters if n != "self"
+        ] or ["input_shape"]
+        if args and len(names) == 1:
+            shapes = {names[0]: batch_shapes(args[0])}
+        else:
+            call = inspect.signature(self.call).bind_partial(*args, **kwargs).arguments
+            shapes = {
+                name: batch_shapes(call.get(name.removesuffix("_shape")))
+                for name in names
+            }
+            if len(names) == 1:
+                shapes = {names[0]: batch_shapes(next(iter(call.values()), None))}
+        if self.input_spec is not None:
+            self._check_input(args[0] if args else next(iter(kwargs.values()), None))
+        self.build(**shapes)
+        self.built = True
+        self._set_paths(self._path or self.name)
+
+    def _try_shapes(self, input_shape: Any) -> Any:
+        """Output shape found by calling on zeros, with 2 and with 3 for each None."""
+        results = []
+        for size in (2, 3):
+            filled = map_shapes(partial(_zeros, self.dtype, size), input_shape)
+            outputs = self(filled, training=False)
+            results.append(map_leaves(lambda a: tuple(a.shape), outputs))
+        self._clear_losses()
+        return merge_shapes(*results)
+
+    def _set_paths(self, path: str) -> None:
+        self._path = path
+        for variable in (*self._trainable_own, *self._fixed_own):
+            variable.path = f"{path}/{variable.name}"
+        for layer in self._sublayers():
+            layer._set_paths(f"{path}/{layer.name}")
+
+    def _sublayers(self) -> list["Layer"]:
+        """Layers held in attributes, also in lists, tuples and dictionaries."""
+        found: dict[int, Layer] = {}
+        for key, value in self.__dict__.items():
+            if key not in _INTERNAL:
+                _collect(value, Layer, found)
+        return list(found.values())
+
+    def _all_layers(self) -> list["Layer"]:
+        found = [self]
+        for layer in self._sublayers():
+            found.extend(layer._all_layers())
+        return found
+
+    # --- texts ------------------------------------------------------------------
+
+    def _owner(self) -> str:
+        return f"Layer {type(self).__name__} {self.__dict__.get('name', '')!r}"
+
+    def _missing(self, name: str) -> str:
+        if not self.__dict__.get("built") and name in ("kernel", "bias", "gamma"):
+            return (
+                f"{self._owner()} has no weight `{name}` yet: it has not been built. "
+                "Call it on data or `build(input_shape)` first."
+            )
+        return f"{self._owner()} has no attribute {name!r}"
+
+    def _plain_init_arguments(self) -> dict[str, Any]:
+        """Arguments of a subclass's own __init__, if they are all plain values."""
+        if type(self).__init__ is Layer.__init__:
+            return {}
+        args, kwargs = self._init_arguments
+        given = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+        values = dict(list(given.arguments.items())[1:])
+        extra: dict[str, Any] = {}
+        for parameter in given.signature.parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                extra = values.pop(parameter.name, {})
+        base = {"name", "trainable", "dtype", "autocast", "input_shape"}
+        base.add("activity_regularizer")
+        values.update({k: v for k, v in extra.items() if k not in base})
+        for key, value in values.items():
+            if not is_plain(value):
+                raise NotImplementedError(
+                    f"{self._owner()} needs a `get_config` method: its argument "
+                    f"`{key}` is a {type(value).__name__}, which cannot be written "
+                    "as it is. Return {**super().get_config(), ...} from it."
+                )
+        return values
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def get(identifier: Any) -> Layer:
+    """A layer from a name, config, class or instance."""
+    return family.get(identifier)
+
+
+def _remember_build(build: Callable[..., None]) -> Callable[..., None]:
+    """Note the shapes `build` is called with, and that it was."""
+    names = [n for n in inspect.signature(build).parameters][1:]
+
+    @wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+        args = tuple(as_shape(a) for a in args)
+        build(self, *args, **kwargs)
+        if shapes := dict(zip(names, args, strict=False), **kwargs):
+            self._build_shapes = shapes
+        self.built = True
+
+    return wrapped
+
+
+def _zeros(dtype: str, size: int, shape: Shape) -> np.ndarray:
+    return np.zeros([size if n is None else n for n in shape], dtype)
+
+
+def _dtype_name(dtype: Any, owner: str) -> str:
+    if isinstance(dtype, dict):  # a policy, as Keras writes it into configs
+        dtype = dtype.get("config", {}).get("name")
+    if dtype is None:
+        return config.floatx()
+    return config.float_name(dtype, f"{owner}: `dtype`")
+
+
+def _first_layer_shape(kwargs: dict[str, Any], owner: str) -> Shape | None:
+    """`input_shape` and its relatives, as a shape with a batch axis."""
+    for key in ("batch_input_shape", "batch_shape"):
+        if (batch := kwargs.pop(key, None)) is not None:
+            return as_shape(batch)
+    size = kwargs.pop("input_dim", None)
+    shape = (size,) if size is not None else kwargs.pop("input_shape", None)
+    if shape is None:
+        return None
+    if isinstance(shape, int | np.integer):
+        shape = (shape,)
+    for n in shape:
+        if n is not None and (not isinstance(n, int | np.integer) or n < 0):
+            raise ValueError(
+                f"{owner}: `input_shape` must be a tuple of sizes, None for a size "
+                f"that varies, without the batch axis. Received: {shape!r}"
+            )
+    return (None, *as_shape(shape))
+
+
+def _init_parameters(cls: type) -> Iterator[str]:
+    skipped = ("self", "args", "kwargs")
+    if "__init__" in cls.__dict__:
+        for name in inspect.signature(cls.__init__).parameters:  # type: ignore[misc]
+            if name not in skipped:
+                yield name
+
+
+def _collect(value: Any, kind: type, found: dict[int, Any]) -> None:
+    """Enter every `kind` in a value or its lists, tuples and dictionaries."""
+    if isinstance(value, kind):
+        found.setdefault(id(value), value)
+    elif isinstance(value, _CONTAINERS):
+        for item in value.values() if isinstance(value, dict) else value:
+            _collect(item, kind, found)

@@ -1,0 +1,528 @@
+"""One table of all layers, and what must hold for each of them."""
+
+import inspect
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import minikeras as keras
+from minikeras import config, layers
+from minikeras.training.step import backpropagate
+
+
+@dataclass
+class Row:
+    """A layer, the shapes of one sample going in and coming out, and its weights."""
+
+    name: str
+    arguments: dict
+    shape: tuple
+    output: tuple
+    weights: dict = field(default_factory=dict)
+    keeps_integers: bool = False  # as in Keras: it only moves the numbers
+
+    def make(self, **more):
+        return getattr(layers, self.name)(**{**self.arguments, **more})
+
+    def __str__(self):
+        return "-".join([self.name, *(f"{k}={v}" for k, v in self.arguments.items())])
+
+
+def conv(arguments, output, kernel, bias=True):
+    weights = {"kernel": kernel, **({"bias": kernel[-1:]} if bias else {})}
+    return Row("Conv2D", arguments, (5, 6, 2), output, weights)
+
+
+def pools(rank, arguments, shape, output):
+    names = (f"MaxPooling{rank}D", f"AveragePooling{rank}D")
+    return [Row(name, arguments, shape, output) for name in names]
+
+
+SAME = {"padding": "same"}
+ROWS = [
+    Row("Activation", {"activation": "tanh"}, (3, 2), (3, 2)),
+    Row("Activation", {"activation": "relu"}, (3, 2), (3, 2)),
+    Row("Activation", {"activation": "softmax"}, (3, 2), (3, 2)),
+    Row("Dense", {"units": 4}, (6,), (4,), {"kernel": (6, 4), "bias": (4,)}),
+    Row(
+        "Dense",
+        {"units": 4, "activation": "relu", "bias_initializer": "ones"},
+        (5, 6),
+        (5, 4),
+        {"kernel": (6, 4), "bias": (4,)},
+    ),
+    Row(
+        "Dense",
+        {"units": 3, "use_bias": False, "activation": "sigmoid"},
+        (2, 3, 6),
+        (2, 3, 3),
+        {"kernel": (6, 3)},
+    ),
+    conv({"filters": 4, "kernel_size": 3}, (3, 4, 4), (3, 3, 2, 4)),
+    conv(
+        {"filters": 4, "kernel_size": (2, 3), "strides": 2, "activation": "relu"}
+        | SAME,
+        (3, 3, 4),
+        (2, 3, 2, 4),
+    ),
+    conv(
+        {"filters": 4, "kernel_size": 2, "groups": 2, "use_bias": False},
+        (4, 5, 4),
+        (2, 2, 1, 4),
+        bias=False,
+    ),
+    conv(
+        {"filters": 3, "kernel_size": 2, "dilation_rate": 2, "activation": "tanh"},
+        (3, 4, 3),
+        (2, 2, 2, 3),
+    ),
+    Row("Dropout", {"rate": 0.4}, (8, 3), (8, 3)),
+    Row("Dropout", {"rate": 0.4, "noise_shape": (None, 1, 3)}, (8, 3), (8, 3)),
+    Row("Flatten", {}, (3, 2, 2), (12,), keeps_integers=True),
+    Row("Flatten", {}, (7,), (7,), keeps_integers=True),
+    Row("InputLayer", {"shape": (3, 2)}, (3, 2), (3, 2), keeps_integers=True),
+    *pools(1, {}, (5, 2), (2, 2)),
+    *pools(1, {"pool_size": 3, "strides": 1} | SAME, (5, 2), (5, 2)),
+    *pools(2, {}, (4, 5, 2), (2, 2, 2)),
+    *pools(2, {"pool_size": (3, 2), "strides": (1, 2)} | SAME, (4, 5, 2), (4, 3, 2)),
+    *pools(3, {}, (4, 2, 5, 2), (2, 1, 2, 2)),
+    *pools(3, {"pool_size": 2, "strides": 1} | SAME, (3, 2, 3, 2), (3, 2, 3, 2)),
+]
+TRAINABLE = [row for row in ROWS if row.weights]
+WITH_LAYOUT = [
+    row
+    for row in ROWS
+    if "data_format" in inspect.signature(getattr(layers, row.name).__init__).parameters
+    and len(row.shape) > 1
+]
+
+NOT_IN_TABLE = {
+    "Layer": "the base class; tests/layers/test_layer.py",
+    "InputSpec": "not a layer; tests/layers/test_messages.py",
+    "Input": "a function that makes an InputLayer",
+    "deserialize": "a function",
+    "get": "a function",
+    "serialize": "a function",
+}
+ALIASES = {
+    "Convolution2D": "Conv2D",
+    **{f"MaxPool{n}D": f"MaxPooling{n}D" for n in (1, 2, 3)},
+    **{f"AvgPool{n}D": f"AveragePooling{n}D" for n in (1, 2, 3)},
+}
+
+every_layer = pytest.mark.parametrize("row", ROWS, ids=str)
+every_other_layer = pytest.mark.parametrize(  # an input is always built
+    "row", [row for row in ROWS if row.name != "InputLayer"], ids=str
+)
+every_layer_with_weights = pytest.mark.parametrize("row", TRAINABLE, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def _repeatable():
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(3)
+
+
+def batch(row, size=4, dtype="float32"):
+    values = np.random.default_rng(5).normal(size=(size, *row.shape))
+    return values.astype(dtype)
+
+
+def test_every_public_layer_has_a_row():
+    named = {row.name for row in ROWS}
+    assert named | set(ALIASES) | set(NOT_IN_TABLE) == set(layers.__all__)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_aliases(alias):
+    assert getattr(layers, alias) is getattr(layers, ALIASES[alias])
+    serialized = {"class_name": alias, "config": {"filters": 1, "kernel_size": 1}}
+    if not alias.startswith("Conv"):
+        serialized["config"] = {}
+    found = layers.deserialize(serialized)
+    assert type(found) is getattr(layers, alias)
+
+
+# Shapes -----------------------------------------------------------------------------
+
+
+@every_layer
+def test_output_shape_is_the_computed_one(row):
+    layer = row.make()
+    known = layer.compute_output_shape((4, *row.shape))
+    batch_free = layer.compute_output_shape((None, *row.shape))
+    assert batch_free == (None, *row.output)
+    if row.name != "InputLayer":  # knows its batch size from its own arguments
+        assert known == (4, *row.output)
+    assert not layer.built or row.name == "InputLayer"
+    assert layer(batch(row)).shape == (4, *row.output)
+    assert layer.input_shape == (None, *row.shape)
+    assert layer.output_shape == (None, *row.output)
+
+
+@every_layer
+def test_one_sample_and_no_sample(row):
+    layer = row.make()
+    assert layer(batch(row, 1)).shape == (1, *row.output)
+    assert layer(batch(row, 0)).shape == (0, *row.output)
+
+
+@every_layer
+def test_output_is_not_the_callers_array_changed(row):
+    x = batch(row)
+    before = x.copy()
+    row.make()(x, training=True)
+    np.testing.assert_array_equal(x, before)
+
+
+# Weights ----------------------------------------------------------------------------
+
+
+@every_layer
+def test_weights(row):
+    layer = row.make(name="mine")
+    if row.name != "InputLayer":
+        assert layer.weights == []
+    layer(batch(row))
+    found = {v.name: v.shape for v in layer.weights}
+    assert found == row.weights
+    assert list(found) == list(row.weights)  # kernel before bias
+    assert [v.path for v in layer.weights] == [f"mine/{n}" for n in row.weights]
+    assert layer.count_params() == sum(
+        int(np.prod(shape)) for shape in row.weights.values()
+    )
+    assert [w.shape for w in layer.get_weights()] == list(row.weights.values())
+    assert layer.trainable_weights == layer.weights
+    assert layer.non_trainable_weights == []
+
+
+@every_layer_with_weights
+def test_building_does_not_need_data(row):
+    layer, called = row.make(), row.make()
+    layer.build((None, *row.shape))
+    called(batch(row))
+    assert [v.shape for v in layer.weights] == [v.shape for v in called.weights]
+
+
+@every_layer_with_weights
+def test_every_weight_gets_a_gradient_of_its_type(row):
+    layer = row.make()
+    x = batch(row)
+    layer(x)
+    _, _, gradients = backpropagate(
+        lambda: (keras.ops.sum(keras.ops.square(layer(x))), None), layer.weights
+    )
+    for variable, gradient in zip(layer.weights, gradients, strict=True):
+        assert gradient.dtype == np.float32
+        assert gradient.shape == variable.shape
+        assert np.any(gradient)
+
+
+@every_layer_with_weights
+def test_gradients_are_those_of_differences(row):
+    layer = row.make(dtype="float64")
+    x = batch(row, dtype="float64")
+    layer(x)
+
+    def loss():
+        return keras.ops.sum(keras.ops.square(layer(x)))
+
+    _, _, gradients = backpropagate(lambda: (loss(), None), layer.weights)
+    for variable, gradient in zip(layer.weights, gradients, strict=True):
+        direction = np.random.default_rng(1).normal(size=variable.shape)
+        before = variable.numpy()
+        step = 1e-6
+        variable.assign(before + step * direction)
+        above = loss()
+        variable.assign(before - step * direction)
+        slope = (above - loss()) / (2 * step)
+        variable.assign(before)
+        np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=1e-5)
+
+
+# Configs ----------------------------------------------------------------------------
+
+
+@every_layer
+def test_config_round_trip(row):
+    layer = row.make()
+    x = batch(row)
+    expected = layer(x)
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    again(x)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), expected)
+
+
+@every_layer
+def test_serialized_round_trip(row):
+    layer = row.make()
+    x = batch(row)
+    expected = layer(x)
+    serialized = layers.serialize(layer)
+    assert serialized["module"] == "keras.layers"
+    assert serialized["class_name"] == row.name
+    assert serialized["registered_name"] is None
+    again = layers.deserialize(serialized)
+    assert type(again) is type(layer)
+    assert again.built  # from build_config
+    assert layers.serialize(again) == serialized
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), expected)
+
+
+@every_other_layer
+def test_config_keeps_the_settings_of_all_layers(row):
+    layer = row.make(name="mine", trainable=False, dtype="float64")
+    again = type(layer).from_config(layer.get_config())
+    assert (again.name, again.trainable, again.dtype) == ("mine", False, "float64")
+
+
+# Number types -----------------------------------------------------------------------
+
+
+@every_layer
+def test_float32_stays(row):
+    layer = row.make()
+    for training in (False, True):
+        assert layer(batch(row), training=training).dtype == np.float32
+
+
+@every_layer
+def test_float64_layer_computes_in_float64(row):
+    layer = row.make(dtype="float64")
+    x = batch(row, dtype="float64")
+    y = layer(x)
+    assert y.dtype == np.float64
+    assert all(v.dtype == "float64" for v in layer.weights)
+    narrow = row.make()
+    narrow(x)
+    narrow.set_weights(layer.get_weights())
+    difference = np.abs(narrow(x) - y).max()
+    assert difference < 1e-5
+    if row.weights:
+        assert difference > 0  # it was not float32 underneath
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "uint8", "bool"])
+def test_inputs_become_the_layers_type(row, dtype):
+    layer = row.make()
+    x = (batch(row) * 3).astype(dtype) if dtype != "bool" else batch(row) > 0
+    if dtype == "uint8":
+        x = np.abs(batch(row) * 3).astype(dtype)
+    y = layer(x)
+    moved = row.keeps_integers and np.dtype(dtype).kind in "iub"
+    assert y.dtype == (np.dtype(dtype) if moved else np.float32)
+    expected = layer(x.astype("float32"))
+    np.testing.assert_array_equal(y, expected)
+
+
+@every_layer
+def test_default_float_type(row):
+    config.set_floatx("float64")
+    try:
+        assert row.make()(batch(row)).dtype == np.float64
+    finally:
+        config.set_floatx("float32")
+
+
+@every_layer
+def test_lists_are_arrays(row):
+    layer = row.make()
+    x = batch(row)
+    np.testing.assert_array_equal(layer(x.tolist()), layer(x))
+
+
+# Behaviour --------------------------------------------------------------------------
+
+
+@every_layer
+def test_samples_do_not_see_each_other(row):
+    layer = row.make()
+    x = batch(row, 7)
+    together = layer(x)
+    for i in range(7):
+        alone = layer(x[i : i + 1])[0]
+        np.testing.assert_allclose(alone, together[i], rtol=1e-6, atol=1e-6)
+    order = [3, 0, 6, 1, 5, 2, 4]
+    np.testing.assert_allclose(layer(x[order]), together[order], rtol=1e-6, atol=1e-6)
+
+
+@every_layer
+def test_memory_layout_does_not_matter(row):
+    layer = row.make()
+    x = batch(row, 6)
+    expected = layer(x)
+    for other in (np.asfortranarray(x), np.repeat(x, 2, 0)[::2], x[::-1][::-1]):
+        np.testing.assert_allclose(layer(other), expected, rtol=1e-6, atol=1e-6)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(layer(frozen), expected)
+
+
+@every_layer_with_weights
+def test_training_lowers_the_loss(row):
+    model = keras.Sequential([keras.Input(row.shape), row.make()])
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    x = batch(row, 8)
+    target = np.random.default_rng(9).uniform(size=(8, *row.output)).astype("float32")
+    losses = [model.train_on_batch(x, target) for _ in range(30)]
+    assert losses[-1] < 0.99 * losses[0]
+    assert all(b <= a for a, b in zip(losses, losses[1:], strict=False))
+
+
+@every_layer
+def test_a_seed_repeats_everything(row):
+    def run():
+        keras.utils.set_random_seed(11)
+        layer = row.make()
+        outputs = [layer(batch(row), training=True) for _ in range(3)]
+        return [*outputs, *layer.get_weights()]
+
+    for first, second in zip(run(), run(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@every_other_layer
+def test_built_early_or_late_is_the_same(row):
+    early = keras.Sequential([keras.Input(row.shape), row.make(name="it")], name="m")
+    late = keras.Sequential([row.make(name="it")], name="m")
+    assert early.built and not late.built
+    x = batch(row)
+    late(x)
+    assert [v.path for v in early.weights] == [v.path for v in late.weights]
+    assert [v.shape for v in early.weights] == [v.shape for v in late.weights]
+    late.set_weights(early.get_weights())
+    np.testing.assert_array_equal(early(x), late(x))
+    assert early.output_shape == late.output_shape == (None, *row.output)
+
+
+@pytest.mark.parametrize("row", WITH_LAYOUT, ids=str)
+def test_channels_first_is_channels_last_with_an_axis_moved(row):
+    last, first = row.make(), row.make(data_format="channels_first")
+    x = batch(row)
+    moved = np.moveaxis(x, -1, 1)
+    expected = last(x)
+    assert first.compute_output_shape(moved.shape) == first(moved).shape
+    assert [v.shape for v in first.weights] == [v.shape for v in last.weights]
+    first.set_weights(last.get_weights())
+    found = first(moved)
+    if row.name != "Flatten":  # which gives one order for both
+        found = np.moveaxis(found, 1, -1)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    assert first.get_config()["data_format"] == "channels_first"
+
+
+@pytest.mark.parametrize("row", WITH_LAYOUT, ids=str)
+def test_the_default_layout_is_taken_when_the_layer_is_made(row):
+    config.set_image_data_format("channels_first")
+    try:
+        layer = row.make()
+    finally:
+        config.set_image_data_format("channels_last")
+    assert layer.data_format == "channels_first"
+    assert row.make().data_format == "channels_last"
+
+
+# Values, from formulas --------------------------------------------------------------
+
+
+def test_dense_values():
+    layer = layers.Dense(4, "relu", bias_initializer="ones")
+    x = batch(Row("Dense", {}, (5, 6), ()))
+    y = layer(x)
+    kernel, bias = layer.get_weights()
+    expected = np.maximum(np.einsum("nti,io->nto", x, kernel) + bias, 0)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("strides", [1, (2, 3)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_conv_values(padding, strides, groups):
+    layer = layers.Conv2D(
+        4, (3, 2), strides, padding, groups=groups, bias_initializer="ones"
+    )
+    x = batch(Row("Conv2D", {}, (5, 6, 2), ()), 2)
+    y = layer(x)
+    kernel, bias = layer.get_weights()
+    steps = (strides, strides) if isinstance(strides, int) else strides
+    pads = [(0, 0), (0, 0)]
+    if padding == "same":
+        for axis, (n, k, s) in enumerate(zip((5, 6), (3, 2), steps, strict=True)):
+            total = max((-(-n // s) - 1) * s + k - n, 0)
+            pads[axis] = (total // 2, total - total // 2)
+    padded = np.pad(x, [(0, 0), *pads, (0, 0)])
+    per_group, filters = 2 // groups, 4 // groups
+    expected = np.zeros_like(y)
+    for i, j, f in np.ndindex(y.shape[1:]):
+        top, left, g = i * steps[0], j * steps[1], f // filters
+        window = padded[:, top : top + 3, left : left + 2]
+        window = window[..., g * per_group : (g + 1) * per_group]
+        expected[:, i, j, f] = (window * kernel[..., f]).sum((1, 2, 3)) + bias[f]
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, reduce", [("Max", np.max), ("Average", np.mean)])
+def test_pooling_values(name, reduce):
+    layer = getattr(layers, f"{name}Pooling2D")(3, 2, "same")
+    x = batch(Row("", {}, (5, 4, 2), ()), 3)
+    y = layer(x)
+    # 5 cells in steps of 2: one cell of padding on both sides; 4: one after the last.
+    rows = [slice(0, 2), slice(1, 4), slice(3, 5)]
+    columns = [slice(0, 3), slice(2, 4)]
+    for i, r in enumerate(rows):
+        for j, c in enumerate(columns):
+            expected = reduce(x[:, r, c], axis=(1, 2))
+            np.testing.assert_allclose(y[:, i, j], expected, rtol=1e-6)
+
+
+def test_flatten_gives_one_order_for_both_layouts():
+    x = np.arange(12.0).reshape(1, 3, 2, 2)  # channels last
+    np.testing.assert_array_equal(layers.Flatten()(x)[0], np.arange(12))
+    first = layers.Flatten("channels_first")(np.moveaxis(x, -1, 1))
+    np.testing.assert_array_equal(first[0], np.arange(12))
+
+
+def test_dropout_drops_scales_and_repeats():
+    x = np.ones((200, 100), "float32")
+    layer = layers.Dropout(0.25, seed=3)
+    assert layer(x) is x
+    assert layer(x, training=False) is x
+    y = layer(x, training=True)
+    np.testing.assert_allclose(np.unique(y), [0, 1 / 0.75])
+    assert abs((y == 0).mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / y.size)
+    assert not np.array_equal(layer(x, training=True), y)
+    np.testing.assert_array_equal(layers.Dropout(0.25, seed=3)(x, training=True), y)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool", "float64"])
+def test_dropout_of_other_types_computes_in_floats(dtype):
+    y = layers.Dropout(0.2)(np.ones((50, 50), dtype), training=True)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(np.unique(y), [0, 1.25])
+
+
+def test_dropout_at_the_ends_and_with_a_shared_mask():
+    x = np.ones((4, 5, 6), "float32")
+    np.testing.assert_array_equal(layers.Dropout(0)(x, training=True), x)
+    np.testing.assert_array_equal(layers.Dropout(1.0)(x, training=True), 0 * x)
+    y = layers.Dropout(0.5, noise_shape=(None, 1, None))(x, training=True)
+    np.testing.assert_array_equal(y, np.repeat(y[:, :1], 5, axis=1))
+    assert len(np.unique(y)) == 2
+
+
+def test_dropout_lets_gradients_through_where_it_kept():
+    layer = layers.Dropout(0.5, seed=1)
+    scale = keras.Variable(np.ones((3, 4), "float32"))
+    outputs = []
+
+    def loss():
+        outputs.append(layer(scale * 1.0, training=True))
+        return keras.ops.sum(outputs[-1]), None
+
+    _, _, (gradient,) = backpropagate(loss, [scale])
+    np.testing.assert_array_equal(gradient, outputs[-1]._value)
