@@ -1,0 +1,1 @@
+"""The recipes behind the golden files, one module for each set."""
