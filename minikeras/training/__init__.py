@@ -1,0 +1,1 @@
+"""Learning: batches, gradients, the training loop and what it shows."""
