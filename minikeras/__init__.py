@@ -1,0 +1,62 @@
+"""minikeras: the Keras Sequential API on NumPy and autograd.
+
+`import minikeras as keras` runs a Keras script that stays within what is offered.
+"""
+
+from minikeras import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    regularizers,
+    saving,
+    utils,
+)
+from minikeras.initializers import Initializer
+from minikeras.layers import Input, InputSpec, Layer
+from minikeras.losses import Loss
+from minikeras.metrics import Metric
+from minikeras.models import Sequential
+from minikeras.optimizers import Optimizer
+from minikeras.regularizers import Regularizer
+from minikeras.variables import Variable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "saving",
+    "utils",
+]

@@ -1,0 +1,5 @@
+"""Composition: models made of layers."""
+
+from minikeras.models.sequential import Sequential
+
+__all__ = ["Sequential"]
