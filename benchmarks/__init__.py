@@ -1,0 +1,1 @@
+"""Measurements behind the claims and the fast paths; ratios within one run."""
