@@ -1,0 +1,295 @@
+"""Derivatives of normalisation.
+
+Letters as in `kernels/norm.py`. `standardize` takes its statistics from x, which its
+derivatives account for; `affine` is given them. First-order gradients are fused; where
+anything is boxed, the composed formulas take over, so any order works.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import def_linear, defjvp_argnum, defvjp, defvjp_argnums
+
+from minikeras import config
+from minikeras.kernels import norm as kernels
+from minikeras.ops.base import Array, constant_like, convert, getval, plain, primitive
+from minikeras.ops.numpy import (
+    _axes,
+    broadcast_to,
+    divide,
+    mean,
+    sqrt,
+    square,
+    sum,
+    var,
+    where,
+)
+
+Layout = tuple[int, int, int, int]  # B, R, G, D
+
+
+# --- by the input's own statistics ----------------------------------------------
+
+
+@primitive
+def standardize(x, gamma, beta, *, layout: Layout, stats: kernels.Stats, epsilon):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, seen as B, R, G, D.
+
+    `stats` must be those of x; gamma and beta (C,) may be None.
+    """
+    with np.errstate(all="ignore"):
+        y = kernels.normalize(x.reshape(layout), gamma, beta, stats, epsilon)
+    return y.reshape(x.shape)
+
+
+def _group_mean(x):
+    return mean(x, axis=(1, 3), keepdims=True)
+
+
+def _standard(x, layout, stats, epsilon):
+    """xhat (B, R, G, D) and 1 / sqrt(variance + epsilon), composed."""
+    x = anp.reshape(x, layout)
+    if stats.centred:
+        x = x - _group_mean(x)
+    variance = _group_mean(square(x))
+    inverse = divide(1.0, sqrt(variance + constant_like(epsilon, x)))
+    return x * inverse, inverse
+
+
+def _project(d, xhat, inverse, stats):
+    """Derivative of xhat along d, a map that is its own adjoint."""
+    change = d - xhat * _group_mean(d * xhat)
+    if stats.centred:
+        change = change - _group_mean(d)
+    return inverse * change
+
+
+def _per_group(values, layout):
+    """gamma (C,) as (1, 1, G, D)."""
+    return anp.reshape(values, (1, 1, *layout[2:]))
+
+
+def _standardize_vjp(argnums, y, args, kwargs):
+    x, gamma, beta = args
+    layout, stats, epsilon = kwargs["layout"], kwargs["stats"], kwargs["epsilon"]
+
+    def vjp(g):
+        if plain(g, x, gamma):
+            wanted = "".join("xgb"[n] for n in argnums)
+            blocks = x.reshape(layout), gamma, g.reshape(layout)
+            with np.errstate(all="ignore"):
+                dx, *rest = kernels.backward(*blocks, stats, epsilon, wanted)
+            found = (dx if dx is None else dx.reshape(x.shape), *rest)
+            return tuple(found[n] for n in argnums)
+        xhat, inverse = _standard(x, layout, stats, epsilon)
+        grad = anp.reshape(g, layout)
+        scaled = grad if gamma is None else grad * _per_group(gamma, layout)
+
+        def column_sum(values):
+            return anp.reshape(sum(values, axis=(0, 1)), (-1,))
+
+        makers = (
+            lambda: anp.reshape(_project(scaled, xhat, inverse, stats), x.shape),
+            lambda: column_sum(grad * xhat),
+            lambda: column_sum(grad),
+        )
+        return tuple(makers[n]() for n in argnums)
+
+    return vjp
+
+
+def _standardize_jvp(argnum, d, y, args, kwargs):
+    x, gamma, _ = args
+    layout, stats, epsilon = kwargs["layout"], kwargs["stats"], kwargs["epsilon"]
+    if argnum == 2:
+        tangent = broadcast_to(_per_group(d, layout), layout)
+    else:
+        xhat, inverse = _standard(x, layout, stats, epsilon)
+        if argnum == 1:
+            tangent = xhat * _per_group(d, layout)
+        else:
+            tangent = _project(anp.reshape(d, layout), xhat, inverse, stats)
+            if gamma is not None:
+                tangent = tangent * _per_group(gamma, layout)
+    return anp.reshape(tangent, x.shape)
+
+
+defvjp_argnums(standardize, _standardize_vjp)
+defjvp_argnum(standardize, _standardize_jvp)
+
+
+# --- by given statistics --------------------------------------------------------
+
+
+@primitive
+def affine(x, scale, offset, *, shift):
+    """(x - shift) * scale + offset on the last axis; offset and shift may be None."""
+    rows = x.reshape(1, -1, x.shape[-1])
+    offset = None if offset is None else offset[None]
+    shift = None if shift is None else shift[None]
+    with np.errstate(all="ignore"):
+        return kernels.affine(rows, scale[None], offset, shift).reshape(x.shape)
+
+
+def _affine_vjp(argnums, y, args, kwargs):
+    x, scale, offset = args
+    shift = kwargs["shift"]
+    leading = tuple(range(x.ndim - 1))
+
+    def vjp(g):
+        sums = None
+        if plain(g, x) and argnums != (0,):
+            rows = x.reshape(1, -1, x.shape[-1]), g.reshape(1, -1, x.shape[-1])
+            near = None if shift is None else shift[None]
+            sums = [s[0].astype(x.dtype) for s in kernels.affine_sums(*rows, near)]
+
+        def for_scale():
+            if sums is not None:
+                return sums[1]
+            return sum(g * (x if shift is None else x - shift), axis=leading)
+
+        makers = (
+            lambda: affine(g, scale, None, shift=None),
+            for_scale,
+            lambda: sum(g, axis=leading) if sums is None else sums[0],
+        )
+        return tuple(makers[n]() for n in argnums)
+
+    return vjp
+
+
+def _affine_jvp(argnum, d, y, args, kwargs):
+    x, scale, _ = args
+    shift = kwargs["shift"]
+    if argnum == 0:
+        return affine(d, scale, None, shift=None)
+    if argnum == 1:
+        return d * (x if shift is None else x - shift)
+    return broadcast_to(d, y.shape)
+
+
+defvjp_argnums(affine, _affine_vjp)
+defjvp_argnum(affine, _affine_jvp)
+
+
+# --- layers' own ----------------------------------------------------------------
+
+
+def normalize_batch(
+    x: Any, gamma: Any, beta: Any, axis: int, epsilon: float
+) -> tuple[Array, np.ndarray, np.ndarray]:
+    """Batch normalisation by the batch's own statistics, and these, never traced.
+
+    Args:
+        x: at least two axes, floats.
+        gamma: scale (size of `axis`,), or None; likewise `beta`, the offset.
+        axis: the axis that keeps its statistics apart.
+        epsilon: added to the variance.
+
+    Returns:
+        y in the shape of x, and mean and variance of shape (size of `axis`,).
+    """
+    x = last(x, axis)
+    layout = (1, prod(x.shape[:-1]), x.shape[-1], 1)
+    stats = kernels.statistics(getval(x).reshape(layout))
+    y = standardize(x, gamma, beta, layout=layout, stats=stats, epsilon=epsilon)
+    found = stats.mean[0].astype(x.dtype), stats.variance[0].astype(x.dtype)
+    return back(y, axis), *found
+
+
+def normalize_groups(
+    x: Any, gamma: Any, beta: Any, groups: int, axis: int, epsilon: float
+) -> Array:
+    """Each sample's groups of channels with mean 0 and variance 1, then scaled.
+
+    Args:
+        x: (N, ...), floats.
+        gamma: scale (size of `axis`,), or None; likewise `beta`, the offset.
+        groups: a divisor of the number of channels.
+        axis: the axis of the channels.
+        epsilon: added to the variance.
+    """
+    x = last(x, axis)
+    layout = (len(x), prod(x.shape[1:-1]), groups, x.shape[-1] // groups)
+    stats = kernels.statistics(getval(x).reshape(layout))
+    y = standardize(x, gamma, beta, layout=layout, stats=stats, epsilon=epsilon)
+    return back(y, axis)
+
+
+def along(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    axes: tuple[int, ...],
+    epsilon: float,
+    centred: bool = True,
+) -> Array:
+    """Normalised over some axes.
+
+    Args:
+        x: floats.
+        gamma: scale, flat, in the order of the axes; or None. Likewise `beta`.
+        axes: in ascending order.
+        epsilon: added to the variance.
+        centred: False for the mean square in place of mean and variance.
+    """
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    order = kept + axes
+    moved = order != tuple(range(x.ndim))
+    x = anp.transpose(x, order) if moved else x
+    width = prod(x.shape[len(kept) :])
+    layout = (prod(x.shape[: len(kept)]), 1, 1, width)
+    stats = kernels.statistics(getval(x).reshape(layout), centred)
+    y = standardize(x, gamma, beta, layout=layout, stats=stats, epsilon=epsilon)
+    return anp.transpose(y, tuple(np.argsort(order))) if moved else y
+
+
+def scale_by_deviation(
+    x: Any, gamma: Any, axes: Sequence[int], epsilon: float
+) -> Array:
+    """x / sqrt(variance + epsilon) * gamma over some axes; gamma may be None."""
+    variance = var(x, axes, keepdims=True)
+    y = x * divide(1.0, sqrt(variance + constant_like(epsilon, x)))
+    if gamma is None:
+        return y
+    kept = [n if i in _axes(axes, x.ndim) else 1 for i, n in enumerate(x.shape)]
+    return y * anp.reshape(convert(gamma, x.dtype), kept)
+
+
+def masked_moments(x: Any, mask: Any, axes: Sequence[int]) -> tuple[Array, Array]:
+    """Mean and variance over `axes` of the places where `mask` holds.
+
+    Args:
+        x: floats.
+        mask: the shape of x without its last axis.
+        axes: all axes of x but one.
+    """
+    keep = np.broadcast_to(getval(convert(mask)).astype(bool)[..., None], x.shape)
+    count = sum(keep.astype(x.dtype), axes, keepdims=True)
+    count = count + constant_like(config.epsilon(), x)  # as in Keras: 0 / 0 is 0
+    average = divide(sum(where(keep, x, 0.0), axes, keepdims=True), count)
+    distance = where(keep, x - average, 0.0)
+    variance = divide(sum(square(distance), axes, keepdims=True), count)
+    return anp.reshape(average, (-1,)), anp.reshape(variance, (-1,))
+
+
+@primitive
+def _last(x, *, axis):
+    return np.ascontiguousarray(np.moveaxis(x, axis, -1))
+
+
+defvjp(_last, lambda y, x, axis: lambda g: anp.moveaxis(g, -1, axis))
+def_linear(_last)
+
+
+def last(x: Array, axis: int) -> Array:
+    """x with an axis moved to the end, contiguous."""
+    return x if axis in (-1, x.ndim - 1) else _last(x, axis=axis)
+
+
+def back(x: Array, axis: int) -> Array:
+    """The reverse of `last`."""
+    return x if axis in (-1, x.ndim - 1) else anp.moveaxis(x, -1, axis)
