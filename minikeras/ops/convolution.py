@@ -238,7 +238,13 @@ def conv_transpose(
         output_padding_tuple(output_padding, steps, name),
         int_tuple(dilation_rate, rank, "dilation_rate", name),
     )
-    y = input_gradient(x, w, geometry=where, groups=1)
+    if 0 in where.sizes:
+        raise ValueError(
+            f"{name}: inputs of shape {x.shape} give an output without cells, with "
+            f"kernel sizes {w.shape[:-2]}, strides={steps}, padding={padding!r} and "
+            f"output_padding={output_padding}; leave `output_padding` out"
+        )
+    y = conv_transpose_bias(x, w, None, geometry=where, relu=False)
     return moveaxis(y, -1, 1) if first else y
 
 

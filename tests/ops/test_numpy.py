@@ -4,6 +4,8 @@ Gradients of the public ones are checked in test_public_functions.py; here are t
 primitives that no public function shows, and what is special about each.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from autograd import elementwise_grad, grad
@@ -140,6 +142,20 @@ def test_matmul_has_numpys_shapes(shapes):
     got, wanted = ops.matmul(x, y), np.matmul(x, y)
     assert np.shape(got) == np.shape(wanted)
     np.testing.assert_array_equal(got, wanted)
+
+
+def test_matmul_of_stacks_holds_blas_to_one_thread(monkeypatch):
+    # As all other products: the bits do not depend on the number of threads.
+    entered = []
+
+    @contextmanager
+    def hold():
+        entered.append(True)
+        yield
+
+    monkeypatch.setattr(onp, "single_threaded_blas", hold())
+    ops.matmul(normal(2, 3, 4), normal(2, 4, 5))
+    assert entered
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((3,), (4,)), ((), (3,))])

@@ -75,6 +75,9 @@ def rows():
     for name, numbers in unary.items():
         for shape in SHAPES:
             yield Row(name, getattr(ops, name), (numbers(*shape),))
+        # NumPy gives means as scalars, which it promotes as it does Python's numbers.
+        function = getattr(ops, name)
+        yield Row(name, lambda x, f=function: f(ops.mean(x)), (numbers(3),))
     for name in ("std", "var"):
         for shape in ((4,), (2, 3)):
             yield Row(name, getattr(ops, name), (apart(*shape),))
