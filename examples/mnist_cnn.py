@@ -1,7 +1,7 @@
 """A convolutional network learns to read handwritten digits, in about a minute.
 
-    python examples/mnist_cnn.py            # 6,000 digits that come with minikeras
-    python examples/mnist_cnn.py --full     # all 60,000, downloaded once (11 MB)
+python examples/mnist_cnn.py            # 6,000 digits that come with minikeras
+python examples/mnist_cnn.py --full     # all 60,000, downloaded once (11 MB)
 """
 
 import argparse
