@@ -8,7 +8,7 @@ from minikeras.kernels.windows import geometry, output_size
 from minikeras.layers.core import known_size, weight_config
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
-from minikeras.ops.convolution import conv_bias
+from minikeras.ops.convolution import conv_bias, merge_groups
 from minikeras.ops.depthwise import depthwise_bias
 from minikeras.ops.numpy import moveaxis, reshape
 from minikeras.validation import choice, int_tuple, positive_int, shape_text
@@ -125,7 +125,8 @@ class BaseConv(Layer):
         where = window_geometry(self, x.shape)
         channels = x.shape[-1]
         if self.groups != channels or channels == 1:
-            return conv_bias(x, self.kernel, self.bias, geometry=where, relu=relu)
+            kernel = merge_groups(self.kernel, self.groups)
+            return conv_bias(x, kernel, self.bias, geometry=where, relu=relu)
         each = self.filters // channels  # a group for each channel: nothing is mixed
         kernel = reshape(self.kernel, (*self.kernel_size, channels, each))
         return depthwise_bias(x, kernel, self.bias, geometry=where, relu=relu)

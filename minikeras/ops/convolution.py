@@ -1,8 +1,7 @@
 """Derivatives of convolution.
 
 Letters as in `kernels/conv.py`: x (N, S, C), w (K, C/G, F), bias (F,), g (N, O, F).
-The three products are closed under differentiation, so any order works. A transposed
-convolution is the input gradient of a convolution that goes the other way.
+The three products are closed under differentiation, so any order works.
 """
 
 from collections.abc import Callable
@@ -13,11 +12,19 @@ from autograd.extend import def_linear, defjvp_argnum, defvjp, defvjp_argnums
 
 from minikeras import config
 from minikeras.kernels import conv as kernels
-from minikeras.kernels import conv_transpose as transposed_kernels
-from minikeras.kernels.windows import Geometry, geometry, transposed_geometry
+from minikeras.kernels.windows import Geometry, geometry
 from minikeras.ops.base import Array, float_array, getval, plain, primitive
-from minikeras.ops.numpy import _common, masked, moveaxis, sum_leading
+from minikeras.ops.numpy import (
+    _common,
+    masked,
+    moveaxis,
+    multiply,
+    reshape,
+    sum_leading,
+)
 from minikeras.validation import choice, int_tuple
+
+ENOUGH_CHANNELS = 16  # in a group, for a matmul
 
 
 @primitive
@@ -134,24 +141,23 @@ define_biased(
 )
 
 
-@primitive
-def conv_transpose_bias(x, w, bias, *, geometry: Geometry, relu: bool):
-    """Transposed convolution, bias and ReLU; w (K, F, C), bias may be None.
+def merge_groups(w: Array, groups: int) -> Array:
+    """The kernel (K, C/G, F) of fewer groups, zero where they mix the old ones.
 
-    `geometry` is that of the convolution from y to x.
+    A matmul needs some channels to pay: two in each of 32 groups took three times as
+    long as 16 in each of 4, the zeros included.
     """
-    return transposed_kernels.convolve_transposed(x, w, bias, geometry, relu)
-
-
-define_biased(
-    conv_transpose_bias,
-    lambda x, w, where: input_gradient(x, w, geometry=where, groups=1),
-    lambda g, x, w, where: convolve(g, w, geometry=where),
-    lambda g, x, w, where: filter_gradient(g, x, geometry=where, groups=1),
-    lambda g, x, w, where, y, wanted: transposed_kernels.backward(
-        x, w, y, g, where, wanted
-    ),
-)
+    *kernel, size, filters = w.shape
+    merged = next(
+        b
+        for b in range(1, groups + 1)
+        if not groups % b and b * size >= ENOUGH_CHANNELS or b == groups
+    )
+    if merged == 1:
+        return w
+    old = (*kernel, 1, size, groups // merged, merged, filters // groups)
+    same = np.eye(merged, dtype=w.dtype).reshape(merged, 1, 1, merged, 1)
+    return reshape(multiply(reshape(w, old), same), (*kernel, merged * size, filters))
 
 
 def conv(
@@ -190,61 +196,7 @@ def conv(
         choice(padding, ("valid", "same"), "padding", "conv"),
         int_tuple(dilation_rate, rank, "dilation_rate", "conv"),
     )
-    y = convolve(x, w, geometry=where)
-    return moveaxis(y, -1, 1) if first else y
-
-
-def conv_transpose(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    """Transposed convolution, as `keras.ops.conv_transpose`: adds kernels up.
-
-    y[n, i*stride + k*dilation - cut, f] += x[n,i,c] kernel[k,f,c] over all i, k, c.
-
-    Args:
-        inputs: (N, S..., C), or (N, C, S...) with `data_format="channels_first"`.
-        kernel: (K..., F, C).
-        strides: cells of the output between neighbouring cells of the input.
-        padding: `"valid"` or `"same"` (edges cut, so that the output has
-            size * stride cells).
-        output_padding: cells to add after each axis, less than its stride; None for
-            the sizes above.
-        data_format: layout of the input; the configured default for None.
-        dilation_rate: cells between neighbouring cells of the kernel.
-
-    >>> conv_transpose(np.ones((1, 2, 1)), [[[1.0]], [[2.0]]], strides=2)[0, :, 0]
-    array([1., 2., 1., 2.])
-    """
-    name = "conv_transpose"
-    x, w, first = channels_last(name, inputs, kernel, data_format)
-    rank = w.ndim - 2
-    if x.shape[-1] != w.shape[-1]:
-        raise ValueError(
-            f"{name}: {x.shape[-1]} input channels, but a kernel (sizes, filters, "
-            f"channels) of shape {w.shape} for {w.shape[-1]} channels"
-        )
-    steps = int_tuple(strides, rank, "strides", name)
-    where = transposed_geometry(
-        x.shape[1:-1],
-        w.shape[:-2],
-        steps,
-        choice(padding, ("valid", "same"), "padding", name),
-        output_padding_tuple(output_padding, steps, name),
-        int_tuple(dilation_rate, rank, "dilation_rate", name),
-    )
-    if 0 in where.sizes:
-        raise ValueError(
-            f"{name}: inputs of shape {x.shape} give an output without cells, with "
-            f"kernel sizes {w.shape[:-2]}, strides={steps}, padding={padding!r} and "
-            f"output_padding={output_padding}; leave `output_padding` out"
-        )
-    y = conv_transpose_bias(x, w, None, geometry=where, relu=False)
+    y = convolve(x, merge_groups(w, _groups(x, w)), geometry=where)
     return moveaxis(y, -1, 1) if first else y
 
 
@@ -265,29 +217,3 @@ def channels_last(
         )
     first = config.standardize_data_format(data_format) == "channels_first"
     return moveaxis(x, 1, -1) if first else x, w, first
-
-
-def output_padding_tuple(
-    value: Any, strides: tuple[int, ...], owner: str
-) -> tuple[int, ...] | None:
-    """`value`, None or integers from 0 to below each stride, as a tuple or None.
-
-    Raises:
-        ValueError: if it is anything else.
-    """
-    if value is None:
-        return None
-    rank = len(strides)
-    given = (value,) * rank if isinstance(value, int | np.integer) else value
-    if (
-        not isinstance(given, list | tuple)
-        or len(given) != rank
-        or not all(isinstance(v, int | np.integer) for v in given)
-        or not all(0 <= v < s for v, s in zip(given, strides, strict=True))
-    ):
-        raise ValueError(
-            f"{owner}: `output_padding` must be None, or an integer or {rank} of them, "
-            "each at least 0 and less than the stride along its axis. Received: "
-            f"output_padding={value!r}, strides={strides}"
-        )
-    return tuple(int(v) for v in given)
