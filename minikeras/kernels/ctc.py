@@ -7,6 +7,8 @@ are (T, B, S), `weights` (3, T, B, S): that of the move k into a state at a step
 
 import numpy as np
 
+from minikeras.kernels import blocking
+
 MOVES = 3
 
 
@@ -26,10 +28,12 @@ def alphas(emit: np.ndarray, start: np.ndarray, skip: np.ndarray) -> np.ndarray:
         terms[0] = before[:, 2:]
         terms[1] = before[:, 1:-1]
         np.add(before[:, :-2], skip, out=terms[2])
-        np.max(terms, axis=0, out=top)
+        np.maximum(terms[0], terms[1], out=top)  # of three terms: no reduction
+        np.maximum(top, terms[2], out=top)
         np.subtract(terms, top, out=terms)
         np.exp(terms, out=terms)
-        np.sum(terms, axis=0, out=total)
+        np.add(terms[0], terms[1], out=total)
+        total += terms[2]
         np.log(total, out=total)
         total += top
         np.add(total, emit[t], out=y[t])
@@ -58,10 +62,18 @@ def backward(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def before(states: np.ndarray, start: np.ndarray, outside: float) -> np.ndarray:
     """y[k, t, s] = states[t-1, s-k], with `start` before the first step."""
-    y = np.full((MOVES, *states.shape), outside, states.dtype)
+    y = blocking.empty((MOVES, *states.shape), states.dtype)
     for k in range(MOVES):
+        y[k, :, :, :k] = outside
         y[k, 0, :, k:] = start[:, : _end(states, k)]
         y[k, 1:, :, k:] = states[:-1, :, : _end(states, k)]
+    return y
+
+
+def log_before(states: np.ndarray, start: np.ndarray, skip: np.ndarray) -> np.ndarray:
+    """The three terms of `alphas`, before they are added up."""
+    y = before(states, start, -np.inf)
+    y[-1] += skip
     return y
 
 

@@ -127,7 +127,7 @@ def reduce_weighted(
         count = float(getval(weight).sum())
     else:
         count = float(values.size)
-    return divide(total, count) if count else total * 0
+    return divide(total, count) if count else multiply(total, 0.0)
 
 
 def same_rank(x: Array, y: Array, expand_vectors: bool = True) -> tuple[Array, Array]:

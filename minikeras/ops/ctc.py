@@ -69,12 +69,12 @@ def_linear(_behind)
 
 
 @primitive
-def _log_before(states, *, start):
-    return kernels.before(states, start, -np.inf)
+def _log_before(states, *, start, skip):
+    return kernels.log_before(states, start, skip)
 
 
-defvjp(_log_before, lambda ans, states, start: lambda g: _behind(g))
-defjvp(_log_before, lambda d, ans, states, start: _before(d))
+defvjp(_log_before, lambda ans, states, start, skip: lambda g: _behind(g))
+defjvp(_log_before, lambda d, ans, states, start, skip: _before(d))
 
 
 @primitive
@@ -84,8 +84,7 @@ def _alphas(emit, *, start, skip):
 
 def _moves(ans, emit, start, skip):
     """The share of each move among the ways into each state."""
-    price = np.stack([np.zeros_like(skip), np.zeros_like(skip), skip])[:, None]
-    return anp.exp(_log_before(ans, start=start) + price - (ans - emit))
+    return anp.exp(_log_before(ans, start=start, skip=skip) - (ans - emit))
 
 
 defvjp(
