@@ -15,6 +15,17 @@ from minikeras.variables import Variable
 family = Family("metric", "keras.metrics")
 
 
+def plain(x: Any, dtype: str | None = None) -> np.ndarray:
+    """An array-like as a NumPy array, outside of any derivative."""
+    return np.asarray(getval(convert(x)), dtype)
+
+
+def ratio(numerator: Any, denominator: Any) -> Any:
+    """Their quotient, 0 where the denominator is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(denominator == 0, 0 * numerator, numerator / denominator)
+
+
 class Metric:
     """Base class of metrics: numbers collected over batches.
 
@@ -106,9 +117,9 @@ def by_sample(
     values: Any, sample_weight: Any, dtype: str, reduce: Any = np.mean
 ) -> tuple[Any, Any]:
     """Values and weights as one number a sample each; weights may be None."""
-    values = np.asarray(getval(convert(values)), dtype)
+    values = plain(values, dtype)
     if sample_weight is not None:
-        weight = np.asarray(getval(convert(sample_weight)), dtype)
+        weight = plain(sample_weight, dtype)
         values, weight = same_rank(values, weight)
         if values.ndim > weight.ndim:
             values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))

@@ -359,8 +359,9 @@ def test_config_is_that_of_keras(name):
     expected = CONFIGS[name]
     cls = getattr(metrics, name)
     keras.utils.clear_session()
-    assert cls().get_config() == expected
-    config = metrics.serialize(cls())
+    metric = cls()
+    assert metric.get_config() == expected
+    config = metrics.serialize(metric)
     assert (config["module"], config["class_name"]) == ("keras.metrics", name)
     assert metrics.deserialize(config).get_config() == expected
 
