@@ -82,6 +82,7 @@ class RMSprop(Optimizer):
             self.rho,
             self.momentum,
             self.epsilon,
+            flush=step % update.FLUSH_EVERY == 0,
         )
 
     def get_config(self) -> dict[str, Any]:

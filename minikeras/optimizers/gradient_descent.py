@@ -75,7 +75,13 @@ class SGD(Optimizer):
     ) -> None:
         moment = slots.get("momentum")
         update.sgd(
-            weights, gradient, moment, learning_rate, self.momentum, self.nesterov
+            weights,
+            gradient,
+            moment,
+            learning_rate,
+            self.momentum,
+            self.nesterov,
+            flush=step % update.FLUSH_EVERY == 0,
         )
 
     def get_config(self) -> dict[str, Any]:
