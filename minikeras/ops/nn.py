@@ -235,13 +235,6 @@ def silu(x: Any) -> Array:
     return x * _sigmoid(x)
 
 
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Array:
-    """x above zero, negative_slope x below."""
-    x = float_array(x)
-    slope = np.asarray(negative_slope, x.dtype)
-    return x * np.where(getval(x) > 0, np.ones((), x.dtype), slope)
-
-
 def binary_log_loss(labels: Any, logits: Any) -> Array:
     """Cross-entropy of sigmoid(logits): max(z, 0) - z y + log(1 + exp(-|z|))."""
     z = float_array(logits)

@@ -287,6 +287,12 @@ def test_dense_relu_has_gradient_zero_at_zero():
     np.testing.assert_array_equal(gradient, [[0], [0], [1]])
 
 
+def test_leaky_relu_has_gradient_one_at_zero():
+    # as Keras has it on JAX
+    x = np.array([-1.0, 0.0, 1.0])
+    np.testing.assert_array_equal(elementwise_grad(ops.leaky_relu)(x), [0.2, 1, 1])
+
+
 def test_elu_has_gradient_alpha_at_zero():
     assert grad(lambda x: ops.elu(x, 0.3))(np.zeros(())) == 0.3
 
