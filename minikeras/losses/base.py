@@ -71,8 +71,8 @@ class Loss:
         """One value a sample, or any array of values. Every loss defines it."""
         raise NotImplementedError(f"{type(self).__name__} has no `call` method.")
 
-    def mask(self, y_true: Any) -> np.ndarray | None:
-        """Which values count; all for None."""
+    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+        """Which of the values count; all for None."""
         return None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
@@ -81,7 +81,8 @@ class Loss:
             if not getattr(self, "_labels", False):
                 y_true = y_true.astype(y_pred.dtype)
         values = self.call(y_true, y_pred)
-        return reduce_weighted(values, sample_weight, self.mask(y_true), self.reduction)
+        counted = self.mask(y_true, getval(values))
+        return reduce_weighted(values, sample_weight, counted, self.reduction)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this loss again, as plain values."""
@@ -173,6 +174,10 @@ class LossFunctionWrapper(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+        counts = getattr(self.fn, "counts", None)
+        return None if counts is None else counts(values)
 
     def get_config(self) -> dict[str, Any]:
         result = super().get_config()

@@ -235,7 +235,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             axis=axis,
         )
 
-    def mask(self, y_true: Any) -> np.ndarray | None:
+    def mask(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
         ignored = self._fn_kwargs["ignore_class"]
         if ignored is None:
             return None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.losses.base import LossFunctionWrapper, family, reduce_weighted
+from minikeras.losses.base import LossFunctionWrapper, family
 from minikeras.ops.base import Array, convert, float_array, getval
 from minikeras.ops.logarithms import logsumexp
 from minikeras.ops.nn import softplus
@@ -99,6 +99,10 @@ def _labels(labels: Any, embeddings: Array, name: str, of: str) -> np.ndarray:
     return labels.reshape(-1).astype(np.int64)
 
 
+# A sample whose loss is 0 does not count in a mean.
+circle.counts = lambda values: values > 0  # type: ignore[attr-defined]
+
+
 @family.add()
 class Circle(LossFunctionWrapper):
     """`circle`, weighed and reduced; samples whose loss is 0 do not count in a mean."""
@@ -121,8 +125,3 @@ class Circle(LossFunctionWrapper):
             margin=margin,
             remove_diagonal=remove_diagonal,
         )
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
-        values = self.call(convert(y_true), float_array(y_pred))
-        counts = getval(values) > 0
-        return reduce_weighted(values, sample_weight, counts, self.reduction)

@@ -426,6 +426,12 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
+    for one in axes:
+        if not -ndim <= one < ndim:
+            raise ValueError(
+                f"`axis` must be from {-ndim} to {ndim - 1} for an array of {ndim} "
+                f"axes. Received: axis={axis}"
+            )
     return tuple(sorted(int(a) % ndim for a in axes))
 
 

@@ -299,3 +299,16 @@ LOGITS = np.zeros((2, 4, 3), "float32")
 def test_inputs_of_ctc(y_true, y_pred, message):
     with pytest.raises(ValueError, match=message):
         losses.ctc(y_true, y_pred)
+
+
+def test_circle_by_name_counts_the_same_samples_as_the_class():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 4)).astype("float32")
+    y_pred = x / np.linalg.norm(x, axis=1, keepdims=True)
+    y_true = np.array([0, 0, 1, 1, 2, 3, 4, 5])  # the last four have no partner
+    values = np.asarray(losses.circle(y_true, y_pred))
+    assert 0 < (values > 0).sum() < len(values)
+    expected = values[values > 0].mean()
+    by_name = losses.LossFunctionWrapper(losses.get("circle"))
+    np.testing.assert_allclose(by_name(y_true, y_pred), expected, rtol=1e-6)
+    np.testing.assert_allclose(losses.Circle()(y_true, y_pred), expected, rtol=1e-6)

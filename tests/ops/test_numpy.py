@@ -475,3 +475,10 @@ def test_plain_tells_traced_values():
     seen = []
     grad(lambda x: (seen.append(base.plain(x, 1.0)), ops.sum(x))[1])(np.ones(2))
     assert seen == [False] and base.plain(np.ones(2), 1.0, None)
+
+
+@pytest.mark.parametrize("function", ["sum", "mean", "max", "min", "var", "std"])
+@pytest.mark.parametrize("axis", [2, -3, (0, 5)])
+def test_an_axis_out_of_range_is_refused(function, axis):
+    with pytest.raises(ValueError, match="`axis` must be from -2 to 1 .* Received"):
+        getattr(ops, function)(np.ones((2, 3)), axis=axis)
