@@ -75,7 +75,7 @@ class Drawing:
         units = self.whole(1, 5)
         return "EinsumDense", {
             "equation": "...x,xy->...y",
-            "output_shape": (*shape[:-1], units) if len(shape) > 1 else units,
+            "output_shape": units,
             "bias_axes": self.maybe("y", 0.5),
             "activation": self.pick(*SMALL),
         }
