@@ -5,7 +5,7 @@ from typing import Any
 from minikeras.kernels.windows import transposed_geometry, transposed_size
 from minikeras.layers.convolutional import BaseConv, join_shape, spatial_sizes
 from minikeras.layers.layer import family
-from minikeras.ops.conv_transpose import conv_transpose_bias, output_padding_tuple
+from minikeras.ops.transposed import conv_transpose_bias, output_padding_tuple
 from minikeras.validation import shape_text
 
 

@@ -9,8 +9,8 @@ from minikeras.layers.core import weight_config
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
 from minikeras.ops.base import convert
-from minikeras.ops.einsum import einsum
 from minikeras.ops.numpy import add
+from minikeras.ops.summation import einsum
 from minikeras.validation import shape_text
 
 

@@ -25,11 +25,9 @@ from minikeras.ops.activation import (
     threshold,
 )
 from minikeras.ops.adaptive import adaptive_average_pool, adaptive_max_pool
-from minikeras.ops.conv_transpose import conv_transpose
 from minikeras.ops.convolution import conv
 from minikeras.ops.ctc import ctc_loss
 from minikeras.ops.depthwise import depthwise_conv, separable_conv
-from minikeras.ops.einsum import einsum
 from minikeras.ops.gather import take
 from minikeras.ops.logarithms import logaddexp, logsumexp
 from minikeras.ops.nn import (
@@ -101,6 +99,8 @@ from minikeras.ops.numpy import (
 )
 from minikeras.ops.pooling import average_pool, max_pool
 from minikeras.ops.reshaping import flip, pad, repeat
+from minikeras.ops.summation import einsum
+from minikeras.ops.transposed import conv_transpose
 
 __all__ = [
     "abs",

@@ -185,7 +185,7 @@ ELSEWHERE = {
     "test_adaptive.py": """
         adaptive_average_pool adaptive_max_pool
     """.split(),
-    "test_conv_transpose.py": """
+    "test_transposed.py": """
         conv_transpose
     """.split(),
     "test_ctc.py": """
@@ -194,7 +194,7 @@ ELSEWHERE = {
     "test_depthwise.py": """
         depthwise_conv separable_conv
     """.split(),
-    "test_einsum.py": """
+    "test_summation.py": """
         einsum
     """.split(),
     "test_gather.py": """

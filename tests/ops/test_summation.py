@@ -1,15 +1,12 @@
 """`ops.einsum` against NumPy's, and its derivatives of any order."""
 
-import importlib
-
 import numpy as np
 import pytest
 from autograd import make_vjp
 from autograd.test_util import check_grads
 
+from minikeras.ops import summation as module
 from minikeras.variables import Variable
-
-module = importlib.import_module("minikeras.ops.einsum")
 
 einsum = module.einsum
 

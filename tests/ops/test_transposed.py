@@ -12,7 +12,7 @@ from autograd.test_util import check_grads
 from minikeras import config
 from minikeras.kernels import blocking, conv_transpose
 from minikeras.kernels.windows import transposed_geometry, transposed_size
-from minikeras.ops import conv_transpose as ops
+from minikeras.ops import transposed as ops
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHAPES = json.loads((GOLDEN / "convolutional.json").read_text())["transposed_shapes"]
