@@ -31,7 +31,8 @@ DIFFERS = {
     "layers": {
         "AlphaDropout": "refuses a rate of 1 when made",
         "BatchNormalization": "`synchronized` and `renorm` are refused",
-        "EinsumDense": "a None in `output_shape` is taken from the input; LoRA and "
+        "EinsumDense": "a None in `output_shape` is taken from the input; the output "
+        "shape is the real one where Keras reverses the axes of `...`; LoRA and "
         "quantization are refused",
         "Dense": "LoRA and quantization are refused",
         "Embedding": "numbers out of range are refused; LoRA and quantization too",

@@ -72,6 +72,8 @@ class Drawing:
         return "Dense", {"units": self.whole(1, 6), **self.weight_arguments()}
 
     def einsum_dense(self, shape):
+        if len(shape) > 2:
+            return None  # Keras 3.15 tells the axes of a longer "..." in reverse
         units = self.whole(1, 5)
         return "EinsumDense", {
             "equation": "...x,xy->...y",
