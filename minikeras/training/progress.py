@@ -247,7 +247,12 @@ class _TerminalDisplay:
         self.final = ""  # the times to show when the epoch has ended
         self.in_a_line = False  # someone printed text without its end of line
         self.bar = _bar_class(tqdm)(
-            self._layout, total=steps, file=sys.stdout, position=0, leave=True
+            self._layout,
+            total=steps,
+            file=sys.stdout,
+            position=0,
+            leave=True,
+            nrows=24,  # some pseudo-terminals say 0, where tqdm shows nothing
         )
         sys.stdout = self.out = _AboveTheBar(sys.stdout, self)
         self.err = _AboveTheBar(sys.stderr, self)

@@ -631,7 +631,7 @@ def test_a_pipe_gets_finished_lines():
     assert end == "end"
 
 
-def in_a_terminal(code, *arguments, columns=100):
+def in_a_terminal(code, *arguments, columns=100, rows=30):
     """What `code` writes to a pseudo-terminal of its own, both streams."""
     import fcntl
     import pty
@@ -639,7 +639,7 @@ def in_a_terminal(code, *arguments, columns=100):
     import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
     environment.pop("COLUMNS", None)
     with subprocess.Popen(
@@ -708,6 +708,11 @@ def test_a_narrow_pseudo_terminal():
     expected = ["Epoch 1/2", *epoch, "Epoch 2/2", *epoch, "end", ""]
     assert len(lines) == len(expected)
     assert all(map(re.fullmatch, expected, lines)), lines
+
+
+def test_a_pseudo_terminal_without_rows_shows_bars():
+    text = in_a_terminal(FIT, rows=0)
+    assert text.count("100%|") >= 2
 
 
 # In a notebook
