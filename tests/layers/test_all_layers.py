@@ -22,6 +22,7 @@ class Row:
     weights: dict = field(default_factory=dict)
     fixed: dict = field(default_factory=dict)  # weights that do not train
     keeps_integers: bool = False  # as in Keras: it only moves the numbers
+    numbers: int = 0  # takes whole numbers below this
 
     def make(self, **more):
         return getattr(layers, self.name)(**{**self.arguments, **more})
@@ -159,6 +160,14 @@ ROWS = [
     ),
     Row("GroupNormalization", {"groups": 2}, (5, 4), (5, 4), scales(4)),
     Row("RMSNormalization", {}, (4, 3), (4, 3), {"scale": (3,)}),
+    Row(
+        "Embedding",
+        {"input_dim": 5, "output_dim": 4},
+        (3,),
+        (3, 4),
+        {"embeddings": (5, 4)},
+        numbers=5,
+    ),
     Row("UnitNormalization", {}, (4, 3), (4, 3)),
     Row("GlobalAveragePooling1D", {}, (7, 3), (3,)),
     Row("GlobalAveragePooling2D", {"keepdims": True}, (6, 5, 3), (1, 1, 3)),
@@ -291,7 +300,6 @@ WITH_LAYOUT = [
 OWN_PRECISION = ("LayerNormalization", "GroupNormalization")
 
 NOT_IN_TABLE = {
-    "Embedding": "takes whole numbers; tests/layers/test_embedding.py",
     "SpectralNormalization": "wraps a layer; tests/layers/test_normalization.py",
     "Layer": "the base class; tests/layers/test_layer.py",
     "InputSpec": "not a layer; tests/layers/test_messages.py",
@@ -329,6 +337,9 @@ def _repeatable():
 
 
 def batch(row, size=4, dtype="float32"):
+    if row.numbers:
+        places = np.random.default_rng(5).integers(0, row.numbers, (size, *row.shape))
+        return places.astype(dtype)
     values = np.random.default_rng(5).normal(size=(size, *row.shape))
     return values.astype(dtype)
 
@@ -514,9 +525,10 @@ def test_float64_layer_computes_in_float64(row):
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "uint8", "bool"])
 def test_inputs_become_the_layers_type(row, dtype):
     layer = row.make()
-    x = (batch(row) * 3).astype(dtype) if dtype != "bool" else batch(row) > 0
+    values = batch(row) * (1 if row.numbers else 3)
+    x = values.astype(dtype) if dtype != "bool" else values > 0
     if dtype == "uint8":
-        x = np.abs(batch(row) * 3).astype(dtype)
+        x = np.abs(values).astype(dtype)
     y = layer(x)
     moved = row.keeps_integers and np.dtype(dtype).kind in "iub"
     assert y.dtype == (np.dtype(dtype) if moved else np.float32)
