@@ -163,9 +163,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
 
 
-# Arrays used again. Fresh large arrays cost page faults: a quarter of a convnet's step
-# (benchmarks/step.py --fresh). A base array is idle when only the pool refers to it;
-# every view of it, however deep, keeps a reference to the base.
+# Arrays used again. Page faults of fresh large arrays make a convnet's step slower
+# (benchmarks/kernels.py, "buffers"). A base array is idle when only the pool refers to
+# it; every view of it, however deep, keeps a reference to the base.
 _pool_lock = threading.Lock()
 _bases: defaultdict[int, list[np.ndarray]] = defaultdict(list)
 _pool_bytes = 0

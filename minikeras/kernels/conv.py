@@ -11,7 +11,6 @@ derivatives of each are the other two.
     filter_gradient  dw, the adjoint of convolve in w
 """
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ import numpy as np
 from minikeras.kernels import blocking
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
-SHORT_RUN = 16  # copying shorter runs than this one by one costs more than a transpose
+# Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
+SHORT_RUN = 16
 
 
 def convolve(
@@ -245,10 +245,3 @@ def _scatter_by_cells(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
                 target += grid[positions]
 
     return scatter
-
-
-def flops(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: Geometry
-) -> int:
-    """Multiplications and additions of one forward pass."""
-    return 2 * x_shape[0] * geometry.positions * prod(w_shape)

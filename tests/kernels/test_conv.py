@@ -395,10 +395,3 @@ def test_mask_by_output_keeps_what_is_above_zero():
     g = np.array([1.0, 2.0, 3.0])
     got = conv.mask_by_output(g, np.array([0.0, 1.0, -0.0]))
     np.testing.assert_array_equal(got, [0.0, 2.0, 0.0])
-
-
-def test_flops_counts_each_multiplication_and_addition():
-    case = ((4, 5), (2, 3), (2, 1), "valid", (1, 1), 1)
-    x, w, _, where, _ = example(case)
-    pairs = sum(1 for _ in meetings(*where)) * len(x) * 2 * 4
-    assert conv.flops(x.shape, w.shape, geometry(*where)) == 2 * pairs
