@@ -17,6 +17,7 @@ from minikeras import (
     models,
     ops,
     optimizers,
+    random,
     regularizers,
     saving,
     utils,
@@ -25,9 +26,10 @@ from minikeras.initializers import Initializer
 from minikeras.layers import Input, InputSpec, Layer
 from minikeras.losses import Loss
 from minikeras.metrics import Metric
-from minikeras.models import Sequential
+from minikeras.models import Model, Sequential
 from minikeras.optimizers import Optimizer
 from minikeras.regularizers import Regularizer
+from minikeras.training.step import input_gradients, weight_gradients
 from minikeras.variables import Variable
 
 __version__ = "0.1.0"
@@ -39,6 +41,7 @@ __all__ = [
     "Layer",
     "Loss",
     "Metric",
+    "Model",
     "Optimizer",
     "Regularizer",
     "Sequential",
@@ -50,13 +53,16 @@ __all__ = [
     "constraints",
     "datasets",
     "initializers",
+    "input_gradients",
     "layers",
     "losses",
     "metrics",
     "models",
     "ops",
     "optimizers",
+    "random",
     "regularizers",
     "saving",
     "utils",
+    "weight_gradients",
 ]

@@ -14,7 +14,7 @@ from threading import get_ident
 from typing import Any
 
 import numpy as np
-from autograd.tracer import Box, getval
+from autograd.tracer import Box, getval, isbox
 
 from minikeras import config
 from minikeras.validation import shape_text
@@ -123,7 +123,7 @@ class Variable:
         return self._array.dtype.name
 
     # What autograd asks of a box. Trace -2 is below every real one: not boxed.
-    _value = property(lambda self: getattr(self._own_box(), "_value", self._array))
+    _value = property(lambda self: getattr(self.value, "_value", self.value))
     _trace = property(lambda self: getattr(self._own_box(), "_trace", -2))
     _node = property(lambda self: getattr(self._own_box(), "_node", None))
 
@@ -131,13 +131,13 @@ class Variable:
         return self._box if self._thread == get_ident() else None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self._own_box() is not None:
+        if isbox(self.value):
             raise TypeError(
                 f"Weight {self.path!r} would lose its gradient: plain NumPy was asked "
                 "for its array while a gradient is being taken. Use `minikeras.ops`, "
                 "`autograd.numpy` or Python's operators instead."
             )
-        array = self._array if dtype is None else self._array.astype(dtype, copy=False)
+        array = self.value if dtype is None else self.value.astype(dtype, copy=False)
         return array.copy() if copy else array
 
     def __getitem__(self, index: Any) -> Any:
@@ -208,7 +208,10 @@ def _unboxed(value: Any) -> Any:
 
 @contextmanager
 def bind(variables: Sequence[Variable], boxes: Sequence[Any]) -> Iterator[None]:
-    """Let each variable stand for its box, in this thread, inside the `with` block."""
+    """Let each variable stand for its box, in this thread, inside the `with` block.
+
+    In place of a box there may be another array.
+    """
     before = [(v._box, v._thread) for v in variables]
     thread = get_ident()
     try:

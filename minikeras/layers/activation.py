@@ -19,6 +19,8 @@ from minikeras.validation import shape_text
 class BaseActivation(Layer):
     """What the layers of this file share: the output has the input's shape."""
 
+    supports_masking = True
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 

@@ -68,6 +68,8 @@ class BatchNormalization(BaseScale):
     array([0.02], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

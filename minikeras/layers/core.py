@@ -139,6 +139,8 @@ class Dense(Layer):
     array([[3., 3.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -215,6 +217,8 @@ class Activation(Layer):
     >>> Activation("relu")(np.array([-1.0, 1.0]))
     array([0., 1.], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)

@@ -20,6 +20,8 @@ class Identity(Layer):
     array([1., 2.], dtype=float32)
     """
 
+    supports_masking = True
+
     def call(self, inputs: Any) -> Any:
         return inputs
 

@@ -7,6 +7,7 @@ array, and inside a gradient it is the traced value, for the thread that traces 
 
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
@@ -15,7 +16,7 @@ from weakref import WeakSet
 import numpy as np
 from autograd.tracer import getval
 
-from minikeras import config, constraints, initializers, regularizers, validation
+from minikeras import config, regularizers, validation
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.structure import (
     as_shape,
@@ -28,10 +29,11 @@ from minikeras.layers.structure import (
     map_shapes,
     merge_shapes,
 )
+from minikeras.layers.weighted import INTERNAL, Weighted, collect
+from minikeras.masks import any_masks, get_mask, keep_mask, set_mask
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import divide
 from minikeras.registry import Family, snake_case
-from minikeras.variables import Variable, count_params
 
 family = Family("layer", "keras.layers")
 
@@ -44,12 +46,7 @@ _with_losses: WeakSet["Layer"] = WeakSet()  # layers that hold what `add_loss` g
 _NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config", "sparse", "ragged")
 
 
-# Attributes that hold weights, or arguments, for other reasons than to be found.
-_INTERNAL = ("_bound", "_trainable_own", "_fixed_own", "_frozen", "_init_arguments")
-_CONTAINERS = (list, tuple, dict)
-
-
-class Layer:
+class Layer(Weighted):
     """A function with weights: the base class of all layers.
 
     A layer of your own creates weights in `build(input_shape)` and computes in
@@ -76,33 +73,23 @@ class Layer:
     array([[1., 1.]], dtype=float32)
     """
 
-    # Set in __new__, so that attributes can be assigned before super().__init__().
-    _bound: dict[str, Variable]
-    _trainable_own: list[Variable]
-    _fixed_own: list[Variable]
-    _frozen: list[Variable]
-    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
-    built: bool
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
-        layer = super().__new__(cls)
-        set_plain = object.__setattr__
-        set_plain(layer, "_bound", {})
-        set_plain(layer, "_trainable_own", [])
-        set_plain(layer, "_fixed_own", [])
-        set_plain(layer, "_frozen", [])
-        set_plain(layer, "_init_arguments", (args, kwargs))
-        set_plain(layer, "built", False)
-        return layer
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _remember_build(cls.__dict__["build"])  # type: ignore[method-assign]
         parameters = inspect.signature(cls.call).parameters
+        cls._call_parameters = tuple(parameters)[1:]
         cls._call_takes_training = "training" in parameters
         cls._call_takes_mask = "mask" in parameters
+        if "compute_mask" in cls.__dict__:
+            cls._makes_masks = True
+            if "supports_masking" not in cls.__dict__:
+                cls.supports_masking = True
 
+    # Whether masks of inputs are passed on to outputs; a layer sets it to True.
+    supports_masking = False
+    _makes_masks = False
+    _call_parameters: tuple[str, ...] = ()
     _call_takes_training = False
     _call_takes_mask = False
 
@@ -198,204 +185,6 @@ class Layer:
         """A layer from what `get_config` returned."""
         return cls(**config)
 
-    # --- weights ----------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: Any = None,
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Create a weight and return its handle.
-
-        Args:
-            shape: the weight's shape; () by default.
-            initializer: name, config, object or function of (shape, dtype); Glorot
-                uniform for floats and zeros otherwise.
-            dtype: number type; the layer's for None.
-            trainable: whether training may change it.
-            regularizer: adds a function of the weight to the loss.
-            constraint: maps the weight to an allowed one after each update.
-            name: last part of the weight's path.
-
-        Raises:
-            ValueError: for a shape that is not made of sizes, and for
-                `aggregation` or `overwrite_with_gradient`, which are not offered.
-        """
-        if aggregation not in (None, "none") or overwrite_with_gradient:
-            raise ValueError(
-                "add_weight: `aggregation` and `overwrite_with_gradient` belong to "
-                "distributed and quantized training, which is not offered."
-            )
-        shape = () if shape is None else shape
-        shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-        if any(not isinstance(n, int | np.integer) or n < 0 for n in shape):
-            raise ValueError(
-                f"{self._owner()}: add_weight needs a shape of whole numbers. "
-                f"Received: shape={shape!r}. A None in it means that the layer was "
-                "built without that size being known."
-            )
-        kind = np.dtype(dtype or self.dtype).name
-        if initializer is None:
-            initializer = "glorot_uniform" if kind.startswith("float") else "zeros"
-        make = initializers.get(initializer) or initializers.Zeros()
-        value = np.asarray(getval(convert(make(shape, dtype=kind))))
-        if value.shape != shape:
-            raise ValueError(
-                f"{self._owner()}: the initializer of weight {name!r} returned shape "
-                f"{value.shape}, expected {shape}."
-            )
-        variable = Variable(
-            value,
-            name or "variable",
-            trainable and self._trainable,
-            kind,
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-        )
-        variable.path = f"{self.path or self.name}/{variable.name}"
-        (self._trainable_own if trainable else self._fixed_own).append(variable)
-        return variable
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        bound = self._bound
-        if isinstance(value, Variable):
-            self.__dict__.pop(name, None)
-            if self.built and name in bound and bound[name] is not value:
-                self._replace(bound[name], value)
-            bound[name] = value
-        elif name in bound:
-            if value is None:
-                del bound[name]
-                object.__setattr__(self, name, None)
-            else:
-                bound[name].assign(value)
-        else:
-            object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        bound = self.__dict__.get("_bound")
-        if bound is not None and name in bound:
-            return bound[name].value
-        found = getattr(type(self), name, None)
-        if isinstance(found, property) and found.fget is not None:
-            return found.fget(self)  # raises again, with the property's own message
-        raise AttributeError(self._missing(name))
-
-    def __delattr__(self, name: str) -> None:
-        if name in self._bound:
-            variable = self._bound.pop(name)
-            for own in (self._trainable_own, self._fixed_own):
-                own[:] = [v for v in own if v is not variable]
-        else:
-            object.__delattr__(self, name)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """Handles of all weights: own trainable, own fixed, then sublayers'."""
-        found = self._own_weights()
-        for layer in self._sublayers():
-            for variable in layer.weights:
-                found.setdefault(id(variable), variable)
-        return list(found.values())
-
-    variables = weights
-
-    def _own_weights(self) -> dict[int, Variable]:
-        """This layer's weights without its sublayers', by their ids."""
-        found = {id(v): v for v in self._trainable_own}
-        _collect(self._fixed_own, Variable, found)
-        _collect(self._bound, Variable, found)
-        for key, value in self.__dict__.items():
-            if isinstance(value, _CONTAINERS) and key not in _INTERNAL:
-                _collect(value, Variable, found)
-        return found
-
-    def _replace(self, old: Variable, new: Variable) -> None:
-        if old.shape != new.shape:
-            raise ValueError(
-                f"{self._owner()}: weight {old.path!r} has shape {old.shape}. "
-                f"Received a weight of shape {new.shape} in its place."
-            )
-        for own in (self._trainable_own, self._fixed_own):
-            own[:] = [new if v is old else v for v in own]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone."""
-        if not self.trainable:
-            return self.weights
-        return [v for v in self.weights if not v.trainable]
-
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training may change the weights; setting it sets all sublayers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        if not value:  # those not made by `add_weight`
-            self._frozen += [v for v in self._own_weights().values() if v.trainable]
-        for variable in (*self._trainable_own, *self._frozen):
-            variable.trainable = self._trainable
-        for layer in self._sublayers():
-            layer.trainable = value
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Copy arrays into the weights. Nothing is changed if one does not fit.
-
-        Raises:
-            ValueError: if their number or a shape differs.
-        """
-        variables = self.weights
-        arrays = [np.asarray(w) for w in weights]
-        if len(arrays) != len(variables):
-            raise ValueError(
-                f"{self._owner()} has {len(variables)} weights, set_weights received "
-                f"{len(arrays)}. Expected shapes: {[v.shape for v in variables]}"
-            )
-        for variable, array in zip(variables, arrays, strict=True):
-            if variable.shape != array.shape:
-                raise ValueError(
-                    f"{self._owner()}: weight {variable.path!r} has shape "
-                    f"{variable.shape}, set_weights received shape {array.shape}."
-                )
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
-
-    def count_params(self) -> int:
-        """Number of numbers in the weights.
-
-        Raises:
-            ValueError: before the layer is built.
-        """
-        if not self.built:
-            raise ValueError(
-                f"{self._owner()} has no weights yet, so they cannot be counted. "
-                "Call it on data or `build(input_shape)` first."
-            )
-        return count_params(self.weights)
-
     # --- calling ----------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -431,6 +220,7 @@ class Layer:
             kwargs.pop("training", None)
         if not self._call_takes_mask and kwargs.get("mask", 0) is None:
             del kwargs["mask"]
+        mask = self._fill_masks(args, kwargs) if any_masks() else kwargs.get("mask")
         _inherited.training, _inherited.inside = training, True
         try:
             outputs = self.call(*args, **kwargs)
@@ -438,6 +228,8 @@ class Layer:
             _inherited.training, _inherited.inside = before, not outermost
         if self.activity_regularizer is not None:
             self._add_activity_loss(outputs)
+        if mask is not None or self._makes_masks:
+            self._pass_on_masks(first, outputs, mask)
         return outputs
 
     def add_loss(self, loss: Any) -> None:
@@ -480,10 +272,10 @@ class Layer:
             return {key: self._convert(item) for key, item in value.items()}
         if value is None or isinstance(value, str):
             return value
-        value = convert(value)
-        if self.autocast and value.dtype.kind == "f" and value.dtype != self._np_dtype:
-            value = value.astype(self._np_dtype)
-        return value
+        array = convert(value)
+        if self.autocast and array.dtype.kind == "f" and array.dtype != self._np_dtype:
+            array = keep_mask(array, array.astype(self._np_dtype))
+        return array
 
     def _convert_extra(self, value: Any) -> Any:
         return self._convert(value) if is_array(value) else value
@@ -494,6 +286,48 @@ class Layer:
             shape = getattr(first, "shape", None)
             if shape is not None:
                 specs.check(shape, self._owner())
+
+    # --- masks ------------------------------------------------------------------
+
+    def _fill_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Give `call` the masks of its inputs that it asks for; return the first's.
+
+        As in Keras, a call with one array argument gets its `mask`; one with several
+        gets `query_mask` for `query`, and so on.
+        """
+        names = self._call_parameters
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        arrays = {k: v for k, v in given.items() if any(map(is_array, leaves(v)))}
+        for name, value in arrays.items():
+            wanted = "mask" if len(arrays) == 1 else f"{name}_mask"
+            passed = wanted in names[: len(args)] or given.get(wanted) is not None
+            if wanted in names and not passed:
+                kwargs[wanted] = map_leaves(get_mask, value)
+        if given.get("mask") is not None:
+            return given["mask"]
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        return map_leaves(get_mask, first)
+
+    def _pass_on_masks(self, first: Any, outputs: Any, mask: Any) -> None:
+        """Let the outputs have the masks that `compute_mask` gives."""
+        if not self.supports_masking:
+            if any(True for _ in leaves(mask)):
+                warnings.warn(
+                    f"{self._owner()} received an input with a mask, which it does "
+                    "not pass on: layers behind it will use the masked steps too. "
+                    "If its output has the same steps, set `supports_masking = True` "
+                    "on it or define `compute_mask(inputs, previous_mask)`.",
+                    stacklevel=3,
+                )
+            return
+        arrays = [output for output in leaves(outputs) if is_array(output)]
+        if all(get_mask(array) is not None for array in arrays):
+            return
+        computed = self.compute_mask(first, mask)
+        found = computed if isinstance(computed, list | tuple) else [computed]
+        for array, own in zip(arrays, found, strict=False):
+            if own is not None and get_mask(array) is None:
+                set_mask(array, own)
 
     # --- building ---------------------------------------------------------------
 
@@ -601,8 +435,8 @@ class Layer:
         """Layers held in attributes, also in lists, tuples and dictionaries."""
         found: dict[int, Layer] = {}
         for key, value in self.__dict__.items():
-            if key not in _INTERNAL:
-                _collect(value, Layer, found)
+            if key not in INTERNAL:
+                collect(value, Layer, found)
         return list(found.values())
 
     def _all_layers(self) -> list["Layer"]:
@@ -709,12 +543,3 @@ def _init_parameters(cls: type) -> Iterator[str]:
         for name in inspect.signature(cls.__init__).parameters:  # type: ignore[misc]
             if name not in skipped:
                 yield name
-
-
-def _collect(value: Any, kind: type, found: dict[int, Any]) -> None:
-    """Enter every `kind` in a value or its lists, tuples and dictionaries."""
-    if isinstance(value, kind):
-        found.setdefault(id(value), value)
-    elif isinstance(value, _CONTAINERS):
-        for item in value.values() if isinstance(value, dict) else value:
-            _collect(item, kind, found)

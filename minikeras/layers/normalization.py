@@ -123,6 +123,8 @@ class LayerNormalization(BaseScale):
     array([[-1.,  1.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: Any = -1,
@@ -214,6 +216,8 @@ class GroupNormalization(BaseScale):
     >>> GroupNormalization(2, epsilon=0.0)(np.array([[1.0, 3.0, 4.0, 8.0]]))
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -348,6 +352,8 @@ class UnitNormalization(Layer):
     >>> UnitNormalization()(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)

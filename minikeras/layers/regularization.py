@@ -25,6 +25,8 @@ class BaseNoise(Layer):
         ValueError: for another seed.
     """
 
+    supports_masking = True
+
     def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         integer = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
@@ -342,6 +344,8 @@ class ActivityRegularization(Layer):
     >>> layer(np.array([[1.0, 3.0]])), float(layer.losses[0])
     (array([[1., 3.]], dtype=float32), 5.0)
     """
+
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)

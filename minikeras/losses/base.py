@@ -11,6 +11,7 @@ import numpy as np
 from autograd.tracer import getval
 
 from minikeras import config
+from minikeras.masks import get_mask
 from minikeras.ops.base import Array, convert, float_array
 from minikeras.ops.numpy import divide, expand_dims, multiply, squeeze, sum
 from minikeras.registry import (
@@ -76,12 +77,15 @@ class Loss:
         return None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
+        mask = get_mask(y_pred)
         y_true, y_pred = convert(y_true), float_array(y_pred)
         if y_true.dtype.kind != "f" or y_true.dtype != y_pred.dtype:
             if not getattr(self, "_labels", False):
                 y_true = y_true.astype(y_pred.dtype)
         values = self.call(y_true, y_pred)
         counted = self.mask(y_true, getval(values))
+        if mask is not None:
+            counted = mask if counted is None else mask & counted
         return reduce_weighted(values, sample_weight, counted, self.reduction)
 
     def get_config(self) -> dict[str, Any]:

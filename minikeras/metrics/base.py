@@ -8,6 +8,7 @@ from autograd.tracer import getval
 
 from minikeras import config, initializers
 from minikeras.losses.base import same_rank
+from minikeras.masks import get_mask
 from minikeras.ops.base import convert
 from minikeras.registry import Family, serialize_keras_object, snake_case
 from minikeras.variables import Variable
@@ -214,7 +215,14 @@ class MeanMetricWrapper(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
+        mask = get_mask(y_pred)
         values = self._fn(convert(y_true), convert(y_pred), **self._fn_kwargs)
+        if mask is not None:
+            weight = mask.astype(self.dtype)
+            if sample_weight is not None:
+                weight, given = same_rank(weight, plain(sample_weight, self.dtype))
+                weight = weight * given
+            sample_weight = weight
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

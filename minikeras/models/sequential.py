@@ -7,23 +7,20 @@ import numpy as np
 from minikeras.layers.core import InputLayer
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import as_shape, is_array, is_shape
-from minikeras.models.summary import print_summary
+from minikeras.masks import set_mask
+from minikeras.models.model import Model, family
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import reshape
 from minikeras.registry import (
-    Family,
     custom_object_scope,
     deserialize_keras_object,
     serialize_keras_object,
 )
-from minikeras.training.trainer import Trainer
 from minikeras.validation import shape_text
-
-family = Family("model", "keras")
 
 
 @family.add()
-class Sequential(Trainer):
+class Sequential(Model):
     """A model whose layers follow each other: the output of one is the next's input.
 
     It is built at once if the input shape is known, from an `Input` or from
@@ -128,32 +125,6 @@ class Sequential(Trainer):
             self.built = last is not None
         return layer
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or its index among `layers`.
-
-        Raises:
-            ValueError: if neither or both are given, or there is no such layer.
-        """
-        if (name is None) == (index is None):
-            raise ValueError(
-                "get_layer needs a name or an index, and not both. "
-                f"Received: name={name!r}, index={index!r}"
-            )
-        names = [layer.name for layer in self.layers]
-        if index is not None:
-            if not -len(names) <= index < len(names):
-                raise ValueError(
-                    f"Sequential {self.name!r} has {len(names)} layers. "
-                    f"Received: index={index}"
-                )
-            return self.layers[index]
-        if name not in names:
-            raise ValueError(
-                f"Sequential {self.name!r} has no layer {name!r}. Its layers are: "
-                f"{', '.join(names)}"
-            )
-        return self.layers[names.index(name)]
-
     # --- building and calling ---------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
@@ -208,11 +179,17 @@ class Sequential(Trainer):
             shape = layer.compute_output_shape(shape)
         return shape
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         outputs = self._fit_input(inputs)
+        if mask is not None:
+            set_mask(outputs, mask)
         for layer in self.layers:
             outputs = layer(outputs, training=training)
         return outputs
+
+    def _build_for_data(self, x: Any) -> None:
+        if not self.built:
+            self.build((None, *x.shape[1:]))
 
     def _fit_input(self, inputs: Any) -> Any:
         """The input in the rank and type that the model was built for.
@@ -267,39 +244,6 @@ class Sequential(Trainer):
         return self.layers if "_layers" in self.__dict__ else []
 
     # --- texts and configs ------------------------------------------------------
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Any = None,
-        print_fn: Any = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Any = None,
-        style: str = "classic",
-    ) -> None:
-        """Print a table of the layers, their output shapes and parameters.
-
-        Args:
-            line_length: width of the table in characters.
-            positions: where the columns end, as shares of the width or in characters.
-            print_fn: called with the text instead of `print`.
-            expand_nested: whether to show the layers of models inside the model.
-            show_trainable: whether to show which layers train.
-            layer_range: names of the first and the last layer to show, or regular
-                expressions for them.
-            style: `"classic"`, the table of Keras 2, or `"keras3"`, the box of Keras 3.
-        """
-        print_summary(
-            self,
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-            style=style,
-        )
 
     def get_config(self) -> dict[str, Any]:
         base = super().get_config()

@@ -100,11 +100,13 @@ class CompiledMetrics:
         """All metrics but the loss."""
         return [*self._plain, *self._weighted]
 
-    def update(
-        self, loss: Any, y_true: Any, y_pred: Any, weight: Any, count: int
-    ) -> None:
-        """Take a batch of `count` samples into account."""
-        self.loss.update_state(loss, sample_weight=count)
+    @property
+    def all(self) -> list[Metric]:
+        """The loss's running mean and all metrics."""
+        return [self.loss, *self.metrics]
+
+    def update(self, y_true: Any, y_pred: Any, weight: Any) -> None:
+        """Take a batch into the metrics."""
         if y_true is None:
             return
         self.build(y_true, y_pred)
@@ -134,11 +136,6 @@ class CompiledMetrics:
                 else:
                     found[f"{name}_{again}" if again else name] = _number(value)
         return found
-
-    def reset(self) -> None:
-        """Begin anew."""
-        for metric in (self.loss, *self.metrics):
-            metric.reset_state()
 
 
 def _name_of(obj: Any) -> str:

@@ -291,6 +291,13 @@ def unpack(data: Any) -> Batch:
     return x, y, weight
 
 
+def pack(x: Any, y: Any = None, weight: Any = None) -> Any:
+    """Three things as the shortest of x, (x, y) and (x, y, sample_weight)."""
+    if weight is not None:
+        return x, y, weight
+    return x if y is None else (x, y)
+
+
 def weights_of_classes(y: np.ndarray, class_weight: Mapping[int, float]) -> np.ndarray:
     """The weight of each sample's class; 1 for classes that are not named."""
     labels = np.asarray(y)

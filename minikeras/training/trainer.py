@@ -6,15 +6,11 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from autograd.tracer import getval
 
 from minikeras import optimizers
 from minikeras.callbacks import CallbackList
 from minikeras.callbacks.history import History
-from minikeras.kernels.blocking import single_threaded_blas
-from minikeras.layers.layer import Layer
-from minikeras.ops.numpy import add, multiply
-from minikeras.registry import serialize_keras_object
+from minikeras.registry import deserialize_keras_object, serialize_keras_object
 from minikeras.training import data
 from minikeras.training.compiled import (
     CROSSENTROPIES,
@@ -23,24 +19,17 @@ from minikeras.training.compiled import (
     make_loss,
 )
 from minikeras.training.interrupt import Shield
+from minikeras.training.learner import Learner
 from minikeras.training.progress import Progress
-from minikeras.training.step import backpropagate
-from minikeras.variables import ParameterVector
 
 
-class Trainer(Layer):
+class Trainer(Learner):
     """A layer that learns: the half of a model that has `compile` and `fit`."""
 
-    optimizer: Any = None
-    loss: Any = None
     compiled = False
     stop_training = False
     steps_per_execution = 1
-    _forwards = 0
     history: History | None = None
-    _compiled_metrics: CompiledMetrics | None = None
-    _loss_object: Any = None
-    _parameters: ParameterVector | None = None
 
     def compile(
         self,
@@ -112,6 +101,19 @@ class Trainer(Layer):
         }
         self.stop_training = False
         self.compiled = True
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile` as plain values, or None before it."""
+        if not self.compiled:
+            return None
+        return {
+            key: value if isinstance(value, str) else serialize_keras_object(value)
+            for key, value in self._compile_arguments.items()
+        }
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Call `compile` with what `get_compile_config` returned."""
+        self.compile(**{k: deserialize_keras_object(v) for k, v in config.items()})
 
     def fit(
         self,
@@ -200,11 +202,11 @@ class Trainer(Layer):
                         if steps % every == 0:
                             hooks.on_train_batch_begin(steps, {})
                         with shield:
-                            loss = self._train_step(*batch, shield)
+                            loss = self._run_train_step(batch, shield)
                         if loss != loss and not nan_reported:
                             nan_reported = True
                             _warn_of_nan(epoch, steps)
-                        show.update(steps, self.get_metrics_result)
+                        show.update(steps, self._results)
                         steps += 1
                         if steps % every == 0:
                             hooks.on_train_batch_end(steps - 1, self._logs)
@@ -215,11 +217,11 @@ class Trainer(Layer):
                         break
                     if steps % every:
                         hooks.on_train_batch_end(_last(steps, every), self._logs)
-                    logs, shown = self._logs(), self.get_metrics_result()
+                    logs, shown = self._logs(), self._results()
                     if validation is not None and _is_due(epoch, validation_freq):
                         results = self._evaluate(validation, hooks, shield=shield)
                         logs.update({f"val_{k}": v for k, v in results.items()})
-                        results = self.get_metrics_result()
+                        results = self._results()
                         shown.update({f"val_{k}": v for k, v in results.items()})
                     show.end_epoch(shown)
                     hooks.on_epoch_end(epoch, logs)
@@ -265,10 +267,10 @@ class Trainer(Layer):
         try:
             show.begin_epoch(0, epochs_of.steps)
             logs = self._evaluate(epochs_of, hooks, show=show)
-            show.end_epoch(self.get_metrics_result)
+            show.end_epoch(self._results)
         finally:
             show.close()
-        return logs if return_dict else _flat(self.get_metrics_result())
+        return logs if return_dict else _flat(self._results())
 
     def predict(
         self,
@@ -305,7 +307,7 @@ class Trainer(Layer):
             for step, (inputs, _, _) in enumerate(epochs_of.epoch()):
                 if step % every == 0:
                     hooks.on_predict_batch_begin(step, {})
-                parts.append(self._forward(inputs))
+                parts.append(self._run_predict_step(inputs))
                 if len(parts) % every == 0:
                     hooks.on_predict_batch_end(step, outputs)
                 show.update(step)
@@ -336,8 +338,8 @@ class Trainer(Layer):
         self.reset_metrics()
         shield = Shield()
         with shield.active(), shield:
-            self._train_step(*batch, shield)
-        return self._logs() if return_dict else _flat(self.get_metrics_result())
+            self._run_train_step(batch, shield)
+        return self._logs() if return_dict else _flat(self._results())
 
     def test_on_batch(
         self,
@@ -353,144 +355,12 @@ class Trainer(Layer):
         self._require_compiled("test_on_batch")
         batch = _one_batch(x, y, sample_weight, None)
         self.reset_metrics()
-        self._test_step(*batch)
-        return self._logs() if return_dict else _flat(self.get_metrics_result())
+        self._run_test_step(batch)
+        return self._logs() if return_dict else _flat(self._results())
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch of inputs."""
-        return np.array(self._forward(_one_batch(x, None, None, None)[0]))
-
-    # --- what a subclass may override -------------------------------------------
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The loss of a batch: the compiled loss, and what layers added.
-
-        Raises:
-            ValueError: if there is nothing to compute it from.
-        """
-        total = None
-        if self.loss is not None:
-            if y is None:
-                raise ValueError(
-                    "The targets `y` are missing: the model was compiled with a loss, "
-                    "which compares them with the outputs."
-                )
-            if self._loss_object is None:
-                self._loss_object = make_loss(self.loss, y, y_pred)
-            total = self._loss_object(y, y_pred, sample_weight=sample_weight)
-            if getattr(total, "shape", ()) != ():
-                from minikeras.ops.numpy import sum
-
-                total = sum(total)
-            if self._loss_weight is not None:
-                total = multiply(total, self._loss_weight)
-        for extra in self.losses:
-            total = extra if total is None else add(total, extra)
-        if total is None:
-            raise ValueError(
-                "There is no loss to minimise. Pass `loss` to `compile`, for example "
-                "loss='mse', or call `add_loss` in a layer."
-            )
-        return total
-
-    # --- metrics ----------------------------------------------------------------
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The loss's running mean and the metrics."""
-        compiled = self._compiled_metrics
-        return [] if compiled is None else [compiled.loss, *compiled.metrics]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Let all metrics begin anew."""
-        if self._compiled_metrics is not None:
-            self._compiled_metrics.reset()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Name -> value of the loss and the metrics now, in the order of `compile`."""
-        compiled = self._compiled_metrics
-        return {} if compiled is None else compiled.results()
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile` as plain values, or None before it."""
-        if not self.compiled:
-            return None
-        return {
-            key: value if isinstance(value, str) else serialize_keras_object(value)
-            for key, value in self._compile_arguments.items()
-        }
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Call `compile` with what `get_compile_config` returned."""
-        from minikeras.registry import deserialize_keras_object
-
-        self.compile(**{k: deserialize_keras_object(v) for k, v in config.items()})
-
-    # --- steps ------------------------------------------------------------------
-
-    def _train_step(self, x: Any, y: Any, weight: Any, shield: Shield) -> float:
-        """One update; returns the loss. An error leaves the step undone."""
-        self._build_for_data(x)
-        parameters = self._trained_parameters()
-        compiled = self._compiled_metrics
-        state = [(v, v.numpy()) for v in self.non_trainable_weights]
-
-        def forward() -> tuple[Any, Any]:
-            self._clear_losses()
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, weight, training=True)
-            return self.optimizer.scale_loss(loss), (loss, y_pred)
-
-        done = False
-        try:
-            with single_threaded_blas, np.errstate(all="ignore"):
-                _, (loss, y_pred), found = backpropagate(forward, parameters.variables)
-                gradients = parameters.zeros()
-                for view, gradient in zip(
-                    parameters.views_of(gradients), found, strict=True
-                ):
-                    if gradient is not None:
-                        view[...] = gradient
-                with shield:
-                    self.optimizer.apply_flat(gradients)
-                    done = True
-                if compiled is not None:
-                    compiled.update(loss, y, y_pred, weight, len(x))
-        finally:
-            self._settle_losses()
-            if not done:
-                for variable, before in state:
-                    variable.assign(before)
-        return float(loss)
-
-    def _test_step(self, x: Any, y: Any, weight: Any) -> None:
-        self._build_for_data(x)
-        with single_threaded_blas, np.errstate(all="ignore"):
-            self._clear_losses()
-            y_pred = self(x, training=False)
-            loss = self.compute_loss(x, y, y_pred, weight, training=False)
-            if self._compiled_metrics is not None:
-                self._compiled_metrics.update(getval(loss), y, y_pred, weight, len(x))
-
-    def _forward(self, x: Any) -> Any:
-        with single_threaded_blas, np.errstate(all="ignore"):
-            y_pred = self(x, training=False)
-        self._forwards += 1
-        if self._forwards % 64 == 0:  # each time would cost more than a small network
-            self._clear_losses()
-        return y_pred
+        return np.array(self._run_predict_step(_one_batch(x, None, None, None)[0]))
 
     def _evaluate(
         self,
@@ -507,34 +377,17 @@ class Trainer(Layer):
             if steps % every == 0:
                 hooks.on_test_batch_begin(steps, {})
             with shield or nullcontext():
-                self._test_step(*batch)
+                self._run_test_step(batch)
             steps += 1
             if steps % every == 0:
                 hooks.on_test_batch_end(steps - 1, self._logs)
             if show is not None:
-                show.update(steps - 1, self.get_metrics_result)
+                show.update(steps - 1, self._results)
         if steps % every:
             hooks.on_test_batch_end(_last(steps, every), self._logs)
         logs = self._logs()
         hooks.on_test_end(logs)
         return logs
-
-    def _logs(self) -> dict[str, Any]:
-        """Results in alphabetical order, as Keras gives them to callbacks."""
-        return dict(sorted(self.get_metrics_result().items()))
-
-    def _build_for_data(self, x: Any) -> None:
-        if not self.built:
-            self.build((None, *x.shape[1:]))
-
-    def _trained_parameters(self) -> ParameterVector:
-        """The flat vector of the weights to train, in step with the optimizer."""
-        variables = self.trainable_weights
-        if self._parameters is None or not self._parameters.is_current(variables):
-            self._parameters = ParameterVector(variables)
-        if self.optimizer._parameters is not self._parameters:
-            self.optimizer.build_flat(self._parameters)
-        return self._parameters
 
     def _hooks(
         self,
