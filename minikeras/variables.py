@@ -22,6 +22,22 @@ from minikeras.validation import shape_text
 _ALIGNMENT = 64  # bytes: the cache line, and the widest vector register
 
 
+class Structure:
+    """Counts changes in which layers and weights there are and which of them train.
+
+    What was collected by walking through a model stays valid until the next change.
+    """
+
+    version = 0
+
+    def changed(self) -> None:
+        """Something was added, replaced, taken away, frozen or thawed."""
+        self.version += 1
+
+
+structure = Structure()
+
+
 class Variable:
     """A handle on one weight: its array, name and settings.
 
@@ -49,7 +65,7 @@ class Variable:
         "__weakref__",
         "name",
         "path",
-        "trainable",
+        "_trainable",
         "regularizer",
         "constraint",
     )
@@ -69,9 +85,20 @@ class Variable:
         self._thread = 0
         self.name = name
         self.path = name
-        self.trainable = trainable
+        self._trainable = trainable
         self.regularizer = regularizer
         self.constraint = constraint
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value != self._trainable:
+            self._trainable = value
+            structure.changed()
 
     @property
     def value(self) -> Any:

@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
@@ -34,6 +34,7 @@ from minikeras.masks import any_masks, get_mask, keep_mask, set_mask
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import divide
 from minikeras.registry import Family, snake_case
+from minikeras.variables import Variable, structure
 
 family = Family("layer", "keras.layers")
 
@@ -44,6 +45,15 @@ _with_losses: WeakSet["Layer"] = WeakSet()  # layers that hold what `add_loss` g
 
 # Keras writes these into configs. None means "not used", which is all we offer.
 _NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config", "sparse", "ragged")
+
+
+class Plan(NamedTuple):
+    """What a layer consists of, as long as nothing changes."""
+
+    version: int
+    layers: list["Layer"]
+    trainable: list[Variable]
+    fixed: list[Variable]
 
 
 class Layer(Weighted):
@@ -242,22 +252,20 @@ class Layer(Weighted):
     def losses(self) -> list[Any]:
         """What `add_loss` and activity regularizers added in the last call, then the
         weight regularizers' values."""
-        added = [loss for layer in self._all_layers() for loss in layer._losses]
-        return added + self._regularization()
-
-    def _regularization(self) -> list[Any]:
-        return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer]
+        plan = self.plan()
+        added = [loss for layer in plan.layers for loss in layer._losses]
+        return added + [v.regularizer(v.value) for v in plan.trainable if v.regularizer]
 
     def _clear_losses(self) -> None:
         if _with_losses:
-            for layer in self._all_layers():
+            for layer in self.plan().layers:
                 layer._losses.clear()
                 _with_losses.discard(layer)
 
     def _settle_losses(self) -> None:
         """Replace traced losses by numbers, so that no tape stays alive."""
-        for layer in self._all_layers():
-            if layer._losses:
+        if _with_losses:
+            for layer in self.plan().layers:
                 layer._losses[:] = [getval(loss) for loss in layer._losses]
 
     def _add_activity_loss(self, outputs: Any) -> None:
@@ -439,11 +447,26 @@ class Layer(Weighted):
                 collect(value, Layer, found)
         return list(found.values())
 
+    def plan(self) -> "Plan":
+        """This layer's sublayers and weights, walked through once and then kept.
+
+        A walk takes as long as a small network's arithmetic. It is done again after
+        anything was created, assigned to an attribute, frozen or thawed. Not noticed
+        is a layer that existed before and was put into a list in place.
+        """
+        kept = self.__dict__.get("_plan")
+        if kept is None or kept.version != structure.version:
+            layers = self._all_layers()
+            plan = (self.trainable_weights, self.non_trainable_weights)
+            kept = Plan(structure.version, layers, *plan)
+            object.__setattr__(self, "_plan", kept)
+        return kept
+
     def _all_layers(self) -> list["Layer"]:
-        found = [self]
+        found = {id(self): self}
         for layer in self._sublayers():
-            found.extend(layer._all_layers())
-        return found
+            found.update((id(inner), inner) for inner in layer._all_layers())
+        return list(found.values())
 
     # --- texts ------------------------------------------------------------------
 

@@ -9,15 +9,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import getval
 
 from minikeras import constraints, initializers, regularizers
 from minikeras.ops.base import convert
-from minikeras.variables import Variable, bind, count_params
+from minikeras.variables import Variable, bind, count_params, structure
 
 # Attributes that hold weights, or arguments, for other reasons than to be found.
-INTERNAL = ("_bound", "_trainable_own", "_fixed_own", "_frozen", "_init_arguments")
+INTERNAL = (
+    "_bound",
+    "_trainable_own",
+    "_fixed_own",
+    "_frozen",
+    "_init_arguments",
+    "_plan",
+    "_step_results",
+)
 CONTAINERS = (list, tuple, dict)
+# Attributes of these types hold no weights and no layers.
+_PLAIN = {type(None), bool, int, float, str, np.ndarray, ArrayBox}
 
 
 class Weighted:
@@ -45,6 +56,7 @@ class Weighted:
         set_plain(layer, "_frozen", [])
         set_plain(layer, "_init_arguments", (args, kwargs))
         set_plain(layer, "built", False)
+        structure.changed()
         return layer
 
     def add_weight(
@@ -109,6 +121,7 @@ class Weighted:
         )
         variable.path = f"{self.path or self.name}/{variable.name}"
         (self._trainable_own if trainable else self._fixed_own).append(variable)
+        structure.changed()
         return variable
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -118,6 +131,7 @@ class Weighted:
             if self.built and name in bound and bound[name] is not value:
                 self._replace(bound[name], value)
             bound[name] = value
+            structure.changed()
         elif name in bound:
             if value is None:
                 del bound[name]
@@ -125,7 +139,10 @@ class Weighted:
             else:
                 bound[name].assign(value)
         else:
+            before = self.__dict__.get(name)
             object.__setattr__(self, name, value)
+            if not (type(value) in _PLAIN and type(before) in _PLAIN):
+                structure.changed()
 
     def __getattr__(self, name: str) -> Any:
         bound = self.__dict__.get("_bound")
@@ -137,6 +154,7 @@ class Weighted:
         raise AttributeError(self._missing(name))
 
     def __delattr__(self, name: str) -> None:
+        structure.changed()
         if name in self._bound:
             variable = self._bound.pop(name)
             for own in (self._trainable_own, self._fixed_own):
@@ -197,6 +215,7 @@ class Weighted:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        structure.changed()
         if not value:  # those not made by `add_weight`
             self._frozen += [v for v in self._own_weights().values() if v.trainable]
         for variable in (*self._trainable_own, *self._frozen):

@@ -8,6 +8,7 @@ from autograd.tracer import getval
 from minikeras import config
 from minikeras.losses.base import LossFunctionWrapper, family, pair, same_rank
 from minikeras.ops.base import Array, convert, float_array
+from minikeras.ops.log_loss import sparse_log_loss
 from minikeras.ops.nn import binary_log_loss, log_softmax
 from minikeras.ops.numpy import (
     clip,
@@ -16,7 +17,6 @@ from minikeras.ops.numpy import (
     mean,
     moveaxis,
     negative,
-    pick,
     sum,
     where,
 )
@@ -132,12 +132,7 @@ def sparse_categorical_crossentropy(
     keep = None if ignore_class is None else labels != ignore_class
     labels = labels if keep is None else np.where(keep, labels, 0)
     check_labels(labels, y_pred.shape[-1])
-    if from_logits:
-        values = pick(log_softmax(y_pred), labels)
-    else:
-        p = divide(pick(y_pred, labels), sum(y_pred, axis=-1))
-        values = log(clip(p, config.epsilon(), 1.0 - config.epsilon()))
-    values = negative(values)
+    values = sparse_log_loss(y_pred, labels, config.epsilon(), from_logits)
     return values if keep is None else where(keep, values, 0.0)
 
 

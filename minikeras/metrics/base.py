@@ -156,7 +156,11 @@ class Mean(Metric):
             count = weight.sum()
         else:
             count = values.shape[0] if values.ndim else 1
-        self.total._array += values.sum()
+        self.add(values.sum(), count)
+
+    def add(self, total: Any, count: Any) -> None:
+        """Take in `count` values that sum to `total`."""
+        self.total._array += total
         self.count._array += count
 
     def result(self) -> Any:

@@ -1,12 +1,15 @@
 """What every file of `ops` needs: plain values out of whatever the caller passed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import primitive
+from autograd.core import make_jvp, make_vjp
+from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
 from autograd.tracer import getval, isbox
+from autograd.util import subvals
 
 from minikeras import config
 from minikeras.variables import Variable
@@ -66,6 +69,47 @@ def sum_to(g: Array, shape: Sequence[int]) -> Array:
         i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
     )
     return anp.reshape(anp.sum(g, axis=axes), shape) if axes else g
+
+
+def fused(
+    forward: Callable[..., Any],
+    backward: Callable[..., tuple[Any, ...]],
+    composed: Callable[..., Any],
+) -> Callable[..., Any]:
+    """A primitive with a fast first derivative, and all others from `composed`.
+
+    Args:
+        forward: (*arrays, **settings) -> result, with NumPy.
+        backward: (g, result, *arrays, **settings) -> a gradient for each array, with
+            NumPy; used while nothing is traced.
+        composed: the same function of other primitives, for everything else.
+    """
+    function = primitive(forward)
+
+    def of_one(argnum: int, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+        return lambda x: composed(*subvals(args, [(argnum, x)]), **kwargs)
+
+    def vjp_argnums(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Any:
+        def vjp(g: Any) -> Any:
+            if plain(g, *args):
+                found = backward(g, ans, *args, **kwargs)
+                return tuple(found[n] for n in argnums)
+            return tuple(
+                make_vjp(of_one(n, args, kwargs), args[n])[0](g) for n in argnums
+            )
+
+        return vjp
+
+    def jvp_argnums(argnums: Any, g: Any, ans: Any, args: Any, kwargs: Any) -> Any:
+        tangents = [
+            make_jvp(of_one(n, args, kwargs), args[n])(one)[1]
+            for n, one in zip(argnums, g, strict=True)
+        ]
+        return reduce(anp.add, tangents)
+
+    defvjp_argnums(function, vjp_argnums)
+    defjvp_argnums(function, jvp_argnums)
+    return function
 
 
 def _holds_box(x: Any) -> bool:

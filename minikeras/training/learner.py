@@ -90,7 +90,7 @@ class Learner(Layer):
         or a layer of it holds in an attribute."""
         compiled = self._compiled_metrics
         found = {} if compiled is None else {id(m): m for m in compiled.all}
-        for layer in self._all_layers():
+        for layer in self.plan().layers:
             for key, value in layer.__dict__.items():
                 if key not in INTERNAL and not key.startswith("_compile"):
                     collect(value, Metric, found)
@@ -150,7 +150,7 @@ class Learner(Layer):
         """One update; returns the loss. An error leaves the step undone."""
         self._build_for_data(x)
         parameters = self._trained_parameters()
-        state = [(v, v.numpy()) for v in self.non_trainable_weights]
+        state = [(v, v.numpy()) for v in self.plan().fixed]
 
         def forward() -> tuple[Any, Any]:
             self._clear_losses()
@@ -194,7 +194,7 @@ class Learner(Layer):
     def _take_in(self, loss: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> None:
         """Let the metrics know a batch."""
         if self._compiled_metrics is not None:
-            self._compiled_metrics.loss.update_state(loss, sample_weight=len(x))
+            self._compiled_metrics.loss.add(float(loss) * len(x), len(x))
         if type(self).compute_metrics is not Learner.compute_metrics:
             self.compute_metrics(x, y, y_pred, weight)
         elif self._compiled_metrics is not None:
@@ -208,7 +208,7 @@ class Learner(Layer):
 
     def _trained_parameters(self) -> ParameterVector:
         """The flat vector of the weights to train, in step with the optimizer."""
-        variables = self.trainable_weights
+        variables = self.plan().trainable
         if self._parameters is None or not self._parameters.is_current(variables):
             self._parameters = ParameterVector(variables)
         if self.optimizer._parameters is not self._parameters:

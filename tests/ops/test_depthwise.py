@@ -44,7 +44,8 @@ def arrays(window, channels=2):
 
 
 def check(function, *arguments):
-    check_grads(function, modes=["fwd", "rev"], order=2)(*arguments)
+    argnums = tuple(range(len(arguments)))
+    check_grads(function, argnums, modes=["fwd", "rev"], order=2)(*arguments)
 
 
 @every_window
