@@ -276,9 +276,23 @@ class ParameterVector:
             lengths[dtype] = start + -(-variable.size // step) * step
         self.flat = [np.zeros(lengths[dtype], dtype) for dtype in dtypes]
         self._views = self.views_of(self.flat)
+        self._gradients: tuple[list[np.ndarray], list[np.ndarray]] | None = None
         for variable, view in zip(self.variables, self._views, strict=True):
             view[...] = variable.array
             variable._array = view
+
+    def collect(self, gradients: Sequence[Any]) -> list[np.ndarray]:
+        """A gradient for each variable, or None for zeros, as flat arrays.
+
+        They are overwritten by the next call.
+        """
+        if self._gradients is None:
+            flat = self.zeros()
+            self._gradients = flat, self.views_of(flat)
+        flat, views = self._gradients
+        for view, gradient in zip(views, gradients, strict=True):
+            view[...] = 0 if gradient is None else gradient
+        return flat
 
     def zeros(self) -> list[np.ndarray]:
         """Flat arrays of the same lengths and types, for gradients and slots."""

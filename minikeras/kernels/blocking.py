@@ -30,30 +30,40 @@ class BlasHold:
     """Holds BLAS to one thread while any parallel region of ours is running.
 
     Regions may nest and may be entered from several threads at once; the first one in
-    saves the thread counts and the last one out restores them.
+    saves the thread counts and the last one out restores them. Inside of `session`
+    they stay as they are until its end, so that a step with many regions sets them
+    once, and one that is too small for a region never.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
+        self._sessions = 0
+        self._held = False
         self._libraries: list[Any] | None = None
         self._before: list[int] = []
+        self.session = _Session(self)
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
-            if self._inside == 1:
+            if not self._held:
                 if self._libraries is None:
                     controller = threadpoolctl.ThreadpoolController()
                     self._libraries = controller.select(user_api="blas").lib_controllers
                 self._before = [lib.get_num_threads() for lib in self._libraries]
                 self._set([1] * len(self._before))
+                self._held = True
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
             self._inside -= 1
-            if self._inside == 0:
-                self._set(self._before)
+            self._restore_if_idle()
+
+    def _restore_if_idle(self) -> None:
+        if self._held and not self._inside and not self._sessions:
+            self._set(self._before)
+            self._held = False
 
     def _set(self, counts: list[int]) -> None:
         for lib, before, count in zip(
@@ -67,6 +77,23 @@ class BlasHold:
             release(force=True)
             lib.set_num_threads(count)
             release(force=True)
+
+
+class _Session:
+    """What `BlasHold.session` is: a `with` block between whose regions counts stay."""
+
+    def __init__(self, hold: BlasHold) -> None:
+        self._hold = hold
+
+    def __enter__(self) -> None:
+        with self._hold._lock:
+            self._hold._sessions += 1
+
+    def __exit__(self, *exception: object) -> None:
+        hold = self._hold
+        with hold._lock:
+            hold._sessions -= 1
+            hold._restore_if_idle()
 
 
 single_threaded_blas = BlasHold()

@@ -11,12 +11,24 @@ import numpy as np
 from minikeras.kernels import blocking
 from minikeras.kernels.conv import mask_by_output
 
+# Multiplications of a product that BLAS computes on one thread in any case: setting the
+# number of its threads would take longer (benchmarks/kernels.py, "tiny").
+TINY = 1 << 17
+
 
 def dense(
     x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, relu: bool = False
 ) -> np.ndarray:
     """y = x @ w + bias, and max(y, 0) if `relu`."""
     y = blocking.empty((len(x), w.shape[1]), x.dtype)
+    if len(x) * w.size <= TINY:
+        with np.errstate(all="ignore"):
+            np.matmul(x, w, out=y)
+            if bias is not None:
+                y += bias
+            if relu:
+                np.maximum(y, 0, out=y)
+        return y
 
     def task(part: slice) -> None:
         rows = y[part]
@@ -49,6 +61,9 @@ def backward(
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ b for matrices."""
     c = blocking.empty((len(a), b.shape[1]), np.result_type(a, b))
+    if len(a) * b.size <= TINY:
+        with np.errstate(all="ignore"):
+            return np.matmul(a, b, out=c)
 
     def task(part: slice) -> None:
         np.matmul(a[part], b, out=c[part])

@@ -3,13 +3,17 @@
 w parameters, g gradients; the slots are m (momentum or first moment) and v (second).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
+
+from minikeras.kernels import blocking
 
 PIECE = 1 << 16  # numbers in a piece: parameters, gradient, slots fit in the cache
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
+
+Change = Callable[[slice, np.ndarray], None]
 
 
 def sgd(
@@ -28,7 +32,9 @@ def sgd(
     Args:
         flush: set moments too small to matter to zero before they become denormal.
     """
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         np.multiply(g[part], learning_rate, out=work)
         if m is not None:
             moment = m[part]
@@ -66,7 +72,9 @@ def adam(
         rate: learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t).
         flush: as in `sgd`.
     """
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         moment, square, grad = m[part], v[part], g[part]
         np.subtract(grad, moment, out=work)
         work *= 1 - beta_1
@@ -106,7 +114,9 @@ def rmsprop(
         mean: with centring, the running mean of g, whose square is taken off v.
         flush: as in `sgd`.
     """
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         square, grad = v[part], g[part]
         np.multiply(grad, grad, out=work)
         work *= 1 - rho
@@ -148,7 +158,9 @@ def adadelta(
     """v = rho v + (1 - rho) g^2; step = g sqrt(d + epsilon) / sqrt(v + epsilon);
     d = rho d + (1 - rho) step^2; w -= lr step.
     """
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         square, delta = v[part], d[part]
         np.multiply(g[part], g[part], out=work)
         work *= 1 - rho
@@ -168,7 +180,9 @@ def adagrad(
     w: np.ndarray, g: np.ndarray, v: np.ndarray, learning_rate: float, epsilon: float
 ) -> None:
     """v += g^2; w -= lr g / sqrt(v + epsilon)."""
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         np.multiply(g[part], g[part], out=work)
         v[part] += work
         np.add(v[part], epsilon, out=work)
@@ -194,7 +208,9 @@ def adamax(
     Args:
         rate: learning rate / (1 - beta_1^t).
     """
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         moment, norm = m[part], u[part]
         np.subtract(g[part], moment, out=work)
         work *= 1 - beta_1
@@ -228,7 +244,9 @@ def nadam(
         rates: learning rate, beta_1, beta_2, epsilon.
     """
     learning_rate, beta_1, beta_2, epsilon = rates
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         moment, square, grad = m[part], v[part], g[part]
         np.subtract(grad, moment, out=work)
         work *= 1 - beta_1
@@ -259,7 +277,9 @@ def lion(
     flush: bool = False,
 ) -> None:
     """w -= lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m + (1 - beta_2) g."""
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         moment = m[part]
         np.multiply(moment, beta_1, out=work)
         work += g[part] * work.dtype.type(1 - beta_1)
@@ -290,7 +310,9 @@ def ftrl(
         strengths: l1, l2 and the shrinkage s.
     """
     l1, l2, shrinkage = strengths
-    for part, work in _pieces(w):
+
+    @_for_each_piece_of(w)
+    def change(part, work):
         weights, grad, total, linear = w[part], g[part], n[part], z[part]
         before = total**-power
         np.multiply(grad, grad, out=work)
@@ -313,8 +335,23 @@ def _flush(*moments: np.ndarray) -> None:
         moment[np.abs(moment) < TINY] = 0
 
 
-def _pieces(w: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    work = np.empty(min(PIECE, w.size), w.dtype)
-    for start in range(0, w.size, PIECE):
-        part = slice(start, min(start + PIECE, w.size))
-        yield part, work[: part.stop - part.start]
+def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
+    """Call the function below with each piece of w and a work array of its length.
+
+    Pieces are changed independently of each other, so several threads may share them
+    (benchmarks/kernels.py, "adam").
+    """
+
+    def run(change: Change) -> None:
+        def task(part: slice) -> None:
+            change(part, blocking.empty((part.stop - part.start,), w.dtype))
+
+        count = -(-w.size // PIECE)
+        if count <= 1:
+            task(slice(0, w.size))
+            return
+        length = -(-w.size // count)
+        starts = range(0, w.size, length)
+        blocking.parallel(task, [slice(i, min(i + length, w.size)) for i in starts])
+
+    return run

@@ -92,7 +92,7 @@ class Layer(Weighted):
         cls._call_takes_training = "training" in parameters
         cls._call_takes_mask = "mask" in parameters
         if "compute_mask" in cls.__dict__:
-            cls._makes_masks = True
+            cls._makes_masks = cls.__dict__.get("_makes_masks", True)
             if "supports_masking" not in cls.__dict__:
                 cls.supports_masking = True
 
@@ -347,11 +347,12 @@ class Layer(Weighted):
     @property
     def dtype(self) -> str:
         """Number type of the weights and of the computation."""
-        return self._np_dtype.name
+        return self._dtype_name  # NumPy takes a while to name a type
 
     @dtype.setter
     def dtype(self, value: str) -> None:
         self._np_dtype = np.dtype(value)
+        self._dtype_name = self._np_dtype.name
 
     compute_dtype = dtype
     variable_dtype = dtype

@@ -244,6 +244,16 @@ def as_array(value: Any, name: str) -> np.ndarray:
     return array
 
 
+def is_one_batch(x: Any, batch_size: int | None) -> bool:
+    """Whether x is an array of numbers with samples for one batch, and not more."""
+    return (
+        type(x) is np.ndarray
+        and x.ndim > 0
+        and x.dtype.kind in "fiub"
+        and 0 < len(x) <= (DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    )
+
+
 def take(array: np.ndarray, picked: slice | np.ndarray) -> np.ndarray:
     """Some samples of an array; float64 becomes the default float type."""
     if isinstance(picked, slice):

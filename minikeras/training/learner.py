@@ -27,6 +27,7 @@ class Learner(Layer):
     optimizer: Any = None
     loss: Any = None
     supports_masking = True
+    _makes_masks = False
     _forwards = 0
     _complete = False
     _compiled_metrics: CompiledMetrics | None = None
@@ -162,14 +163,9 @@ class Learner(Layer):
 
         done = False
         try:
-            with single_threaded_blas, np.errstate(all="ignore"):
+            with single_threaded_blas.session, np.errstate(all="ignore"):
                 _, (loss, y_pred), found = backpropagate(forward, parameters.variables)
-                gradients = parameters.zeros()
-                for view, gradient in zip(
-                    parameters.views_of(gradients), found, strict=True
-                ):
-                    if gradient is not None:
-                        view[...] = gradient
+                gradients = parameters.collect(found)
                 with shield:
                     self.optimizer.apply_flat(gradients)
                     done = True
@@ -183,7 +179,7 @@ class Learner(Layer):
 
     def _measure(self, x: Any, y: Any, weight: Any) -> None:
         self._build_for_data(x)
-        with single_threaded_blas, np.errstate(all="ignore"):
+        with single_threaded_blas.session, np.errstate(all="ignore"):
             self._clear_losses()
             y_pred = self(x, training=False)
             loss = self.compute_loss(
@@ -235,7 +231,7 @@ class Learner(Layer):
 
     def _run_predict_step(self, x: Any) -> Any:
         own = type(self).predict_step is not Learner.predict_step
-        with single_threaded_blas, np.errstate(all="ignore"):
+        with single_threaded_blas.session, np.errstate(all="ignore"):
             y_pred = self.predict_step(x) if own else self(x, training=False)
         self._forwards += 1
         if self._forwards % 64 == 0:  # each time would cost more than a small network

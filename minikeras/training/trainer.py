@@ -290,6 +290,10 @@ class Trainer(Learner):
         Raises:
             ValueError: if the data does not fit.
         """
+        if verbose == 0 and callbacks is None and data.is_one_batch(x, batch_size):
+            # One sample in a service: what follows takes longer than a small network
+            # (benchmarks/compare.py, "predict of one sample").
+            return np.array(self._run_predict_step(data.take(x, slice(None))))
         source = data.batches(x, None, None, batch_size, steps=steps)
         epochs_of = data.Epochs(source, steps)
         show = Progress(verbose, 1, "predict")
