@@ -7,7 +7,7 @@ objects a user registered; nothing is imported, unpickled or evaluated.
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -48,22 +48,40 @@ class Family:
         self.kind = kind
         self.module = module
         self.members: dict[str, Any] = {}
+        self._later: dict[str, tuple[str, Callable[[str], Any]]] = {}
         _families[module] = self
 
-    def add(self, *aliases: str) -> Callable[[T], T]:
-        """Decorator: enter a class or function under its name and `aliases`."""
+    def add(self, *aliases: str, public: str | None = None) -> Callable[[T], T]:
+        """Decorator: enter a class or function under its name and `aliases`.
+
+        Args:
+            public: the name that configs have, if it is not its own.
+        """
 
         def enter(member: T) -> T:
-            name = member.__name__  # type: ignore[attr-defined]
-            self.members.setdefault(name, member)
-            if inspect.isclass(member):
-                self.members.setdefault(snake_case(name), member)
+            own = member.__name__  # type: ignore[attr-defined]
+            for name in (own, public or own):
+                self.members.setdefault(name, member)
+                if inspect.isclass(member):
+                    self.members.setdefault(snake_case(name), member)
             for alias in aliases:
                 self.members[alias] = member
-            _public[member] = (self.module, name)
+            _public[member] = (self.module, public or own)
             return member
 
         return enter
+
+    def add_later(self, names: Iterable[str], load: Callable[[str], Any]) -> None:
+        """Enter classes whose modules are imported when one of them is looked up."""
+        for name in names:
+            for key in (name, snake_case(name)):
+                self._later[key] = name, load
+
+    def _member(self, name: str) -> Any:
+        if name not in self.members and name in self._later:
+            full, load = self._later[name]
+            load(full)  # its module enters it
+        return self.members.get(name)
 
     def get(self, identifier: Any) -> Any:
         """The object meant by a name, config, class, instance or callable.
@@ -92,11 +110,12 @@ class Family:
         """The class or function called `name`."""
         found = _custom(name)
         if found is None:
-            found = self.members.get(name)
+            found = self._member(name)
         if found is None:
-            found = self.members.get(name.lower())
+            found = self._member(name.lower())
         if found is None:
-            known = [n for n in self.members if n == n.lower()] or list(self.members)
+            every = [*self.members, *self._later]
+            known = [n for n in every if n == n.lower()] or every
             raise ValueError(
                 f"Unknown {self.kind}: {name!r}{did_you_mean(name, known)} Known names:"
                 f" {', '.join(sorted(set(known)))}. A class or function of your own "
@@ -276,8 +295,8 @@ def _find(name: str, config: dict[str, Any], family: Family | None) -> Any:
     if family is not None:
         return family.find(name)
     for other in _families.values():
-        if name in other.members:
-            return other.members[name]
+        if (found := other._member(name)) is not None:
+            return found
     known = [n for f in _families.values() for n in f.members]
     raise ValueError(
         f"Unknown class or function {name!r} of module {module!r}"

@@ -14,6 +14,7 @@ ROOT = Path(minikeras.__file__).parent
 # Lower number: lower floor. A module may import from its own floor and below.
 FLOORS = {
     "config": 0,
+    "lazy": 0,
     "validation": 0,
     "registry": 0,
     "kernels": 1,

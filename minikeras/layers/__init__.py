@@ -1,4 +1,9 @@
-"""Parameters: layers, one file a family, each a few lines over `minikeras.ops`."""
+"""Parameters: layers, one file a family, each a few lines over `minikeras.ops`.
+
+Those at the end are imported when they are first asked for.
+"""
+
+from typing import Any
 
 from minikeras.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from minikeras.layers.adaptive_pooling import (
@@ -35,7 +40,7 @@ from minikeras.layers.global_pooling import (
 )
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.lambda_layer import Identity, Lambda
-from minikeras.layers.layer import Layer, get
+from minikeras.layers.layer import Layer, family, get
 from minikeras.layers.normalization import (
     GroupNormalization,
     LayerNormalization,
@@ -71,6 +76,7 @@ from minikeras.layers.regularization import (
 from minikeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from minikeras.layers.spectral_normalization import SpectralNormalization
 from minikeras.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
+from minikeras.lazy import names_from
 from minikeras.registry import deserialize_keras_object as deserialize
 from minikeras.registry import serialize_keras_object as serialize
 
@@ -94,6 +100,36 @@ Convolution3D = Conv3D
 Convolution3DTranspose = Conv3DTranspose
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
+
+_LATER = {
+    "attention": "AdditiveAttention Attention",
+    "augmentation": """
+        CenterCrop Pipeline RandomBrightness RandomContrast RandomCrop RandomFlip
+        RandomRotation RandomTranslation RandomZoom Resizing
+    """,
+    "grouped_query_attention": "GroupQueryAttention",
+    "joining": "Concatenate Dot",
+    "merging": """
+        Add Average Maximum Minimum Multiply Subtract add average concatenate dot
+        maximum minimum multiply subtract
+    """,
+    "multi_head_attention": "MultiHeadAttention",
+    "preprocessing": """
+        CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup
+        Normalization Rescaling StringLookup TextVectorization
+    """,
+}
+_find, _homes = names_from(__name__, _LATER)
+family.add_later((name for name in _homes if name[0].isupper()), _find)
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Activation",
@@ -190,3 +226,4 @@ __all__ = [
     "get",
     "serialize",
 ]
+__all__ += list(_homes)

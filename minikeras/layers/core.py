@@ -238,8 +238,8 @@ class Activation(Layer):
 def _input_dtype(dtype: Any) -> str | None:
     if isinstance(dtype, dict):  # a policy, as Keras writes it into configs
         dtype = dtype.get("config", {}).get("name")
-    if dtype is None:
-        return None
+    if dtype is None or dtype == "string":
+        return dtype
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -247,7 +247,7 @@ def _input_dtype(dtype: Any) -> str | None:
     if found.kind not in "biuf":
         raise ValueError(
             "InputLayer: `dtype` must be a type of numbers that NumPy has, such as "
-            f"'float32' or 'uint8'. Received: dtype={dtype!r}"
+            f"'float32' or 'uint8', or 'string'. Received: dtype={dtype!r}"
         )
     return found.name
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
-from minikeras.ops.base import convert, getval, isbox
+from minikeras.ops.base import convert, getval
 from minikeras.ops.normalization import normalize
 from minikeras.ops.numpy import divide, matmul, reshape
 from minikeras.registry import deserialize_keras_object, serialize_keras_object
 from minikeras.validation import positive_int
-from minikeras.variables import Variable, bind
+from minikeras.variables import Variable
 
 
 @family.add()
@@ -22,8 +22,9 @@ class SpectralNormalization(Layer):
     v = u W^T, u = v W (`power_iterations` times), sigma = v W u^T.
 
     The gradient flows through sigma, with u and v held constant. While a gradient is
-    taken, the weight itself stays as it is; otherwise a call in training overwrites it,
-    as in Keras on JAX. Outside training the weight is used as it is.
+    taken, the weight itself stays as it is, but the layer and the kernel's regularizer
+    see the divided one; otherwise a call in training overwrites it, as in Keras on JAX.
+    Outside training the weight is used as it is.
 
     Args:
         layer: a layer with a `kernel` or `embeddings`.
@@ -91,11 +92,11 @@ class SpectralNormalization(Layer):
         if not np.any(getval(kernel)):
             return self.layer(inputs)
         self.vector_u, kernel = self.normalized_weights()
-        if not isbox(kernel):
+        if weight._own_box() is None:
             weight.assign(kernel)
-            return self.layer(inputs)
-        with bind([weight], [kernel]):
-            return self.layer(inputs)
+        else:  # to the end of the binding: a regularizer sees it too, as in Keras
+            weight._box = kernel
+        return self.layer(inputs)
 
     def normalized_weights(self) -> tuple[np.ndarray, Any]:
         """The next `vector_u`, and the kernel divided by sigma."""

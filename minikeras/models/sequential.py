@@ -208,6 +208,8 @@ class Sequential(Model):
         if shape != inputs.shape:
             inputs = reshape(inputs, shape)
         self._check_shape(shape)
+        if inputs.dtype.kind in "USO":  # texts
+            return inputs
         entry = self._layers[0]
         dtype = entry.input_dtype or entry.dtype
         return inputs if inputs.dtype == np.dtype(dtype) else convert(inputs, dtype)

@@ -1,9 +1,14 @@
 """Calculus: differentiable functions of arrays, with the names of `keras.ops`.
 
 Each is an autograd primitive over a kernel, or a composition of such primitives, so
-gradients of any order come out right and float32 stays float32.
+gradients of any order come out right and float32 stays float32. What layers and losses
+need is imported at once, the rest when it is first asked for. `ops.image` holds the
+functions of images.
 """
 
+from typing import Any
+
+from minikeras.lazy import names_from
 from minikeras.ops.activation import (
     celu,
     gelu,
@@ -102,6 +107,81 @@ from minikeras.ops.reshaping import flip, pad, repeat
 from minikeras.ops.summation import einsum
 from minikeras.ops.transposed import conv_transpose
 
+_LATER = {
+    "": "image",
+    "attention": """
+        dot_product_attention
+    """,
+    "bits": """
+        bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or
+        bitwise_right_shift bitwise_xor left_shift right_shift view
+    """,
+    "comparison": """
+        all allclose any count_nonzero equal greater greater_equal isclose
+        isfinite isin isinf isnan isneginf isposinf less less_equal logical_and
+        logical_not logical_or logical_xor not_equal
+    """,
+    "complex_parts": """
+        angle conj conjugate imag isreal real
+    """,
+    "creation": """
+        array bartlett blackman copy empty empty_like eye full full_like hamming
+        hanning identity kaiser tri vander
+    """,
+    "elementwise": """
+        cbrt divide_no_nan exp2 expm1 fabs fmax fmin heaviside hypot i0 ldexp
+        log10 log2 logaddexp2 nan_to_num reciprocal select true_divide
+    """,
+    "indexing": """
+        diag diagflat diagonal get_item nonzero roll take_along_axis trace tril
+        triu unravel_index
+    """,
+    "joining": """
+        append array_split dsplit dstack fliplr flipud hsplit hstack ndim ravel
+        rot90 size split tile vsplit vstack
+    """,
+    "mapping": """
+        vectorize
+    """,
+    "ordering": """
+        argpartition argsort bincount digitize histogram searchsorted sort
+        unique
+    """,
+    "products": """
+        corrcoef correlate cross dot inner kron outer tensordot vdot
+    """,
+    "quantiles": """
+        median nanmedian nanpercentile nanquantile percentile quantile
+    """,
+    "reductions": """
+        amax amin average cumprod cumsum diff prod ptp trapezoid
+    """,
+    "rounding": """
+        ceil floor floor_divide fmod gcd lcm mod nextafter round signbit trunc
+    """,
+    "spacing": """
+        arange geomspace linspace logspace meshgrid
+    """,
+    "trigonometry": """
+        arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad
+        rad2deg sin sinc sinh tan
+    """,
+    "without_nan": """
+        nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmin nanprod
+        nanstd nansum nanvar
+    """,
+}
+_find, _homes = names_from(__name__, _LATER)
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "abs",
     "absolute",
@@ -199,3 +279,4 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += list(_homes)

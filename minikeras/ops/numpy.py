@@ -124,12 +124,15 @@ def matmul(x1: Any, x2: Any) -> Array:
 
 
 def _common(*values: Any) -> list[Array]:
-    """The values as arrays of one float type; numbers among arrays do not promote."""
+    """The values as arrays of one type; numbers among arrays do not promote them, but
+    a whole number among booleans makes int32."""
     arrays = [convert(v) for v in values]
     scalars = [isinstance(v, int | float) for v in values]
     typed = [a.dtype for a, s in zip(arrays, scalars, strict=True) if not s]
     typed = typed or [a.dtype for a in arrays]  # np.float64 alone stays what it is
     dtype = np.result_type(*typed)
+    if dtype.kind == "b" and any(type(v) is int for v in values):
+        dtype = np.dtype("int32")
     if dtype.kind != "f" and any(a.dtype.kind == "f" for a in arrays):
         dtype = np.dtype(config.floatx())
     if dtype == np.float64 and not any(d == np.float64 for d in typed):
@@ -296,14 +299,22 @@ defjvp(
 )
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Array:
-    """x1 where `condition` holds, x2 elsewhere.
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """x1 where `condition` holds, x2 elsewhere; without both, where it holds.
+
+    Raises:
+        ValueError: if only one of x1 and x2 is given.
 
     >>> where([True, False], [1.0, 2.0], 0.0)
     array([1., 0.], dtype=float32)
     """
+    holds = getval(convert(condition)).astype(bool)
+    if x1 is None and x2 is None:
+        return tuple(index.astype("int32") for index in np.nonzero(holds))
+    if x1 is None or x2 is None:
+        raise ValueError("where: `x1` and `x2` must be given both, or neither.")
     x, y = _common(x1, x2)
-    return _where(x, y, condition=getval(convert(condition)).astype(bool))
+    return _where(x, y, condition=holds)
 
 
 def square(x: Any) -> Array:
@@ -529,16 +540,32 @@ defjvp(
 )
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest value over the given axes; ties share the gradient."""
+def max(
+    x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
+) -> Array:
+    """The largest value over given axes, and `initial`; ties share the gradient."""
     x = convert(x)
-    return _outermost(x, axes=_axes(axis, x.ndim), keepdims=keepdims, largest=True)
+    axes = _axes(axis, x.ndim)
+    if initial is not None and any(x.shape[a] == 0 for a in axes):
+        kept = _kept(x.shape, axes)
+        sizes = [n for i, n in enumerate(kept) if keepdims or i not in axes]
+        return np.full(sizes, initial, x.dtype)
+    found = _outermost(x, axes=axes, keepdims=keepdims, largest=True)
+    return found if initial is None else maximum(found, initial)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest value over the given axes; ties share the gradient."""
+def min(
+    x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None
+) -> Array:
+    """The smallest value over given axes, and `initial`; ties share the gradient."""
     x = convert(x)
-    return _outermost(x, axes=_axes(axis, x.ndim), keepdims=keepdims, largest=False)
+    axes = _axes(axis, x.ndim)
+    if initial is not None and any(x.shape[a] == 0 for a in axes):
+        kept = _kept(x.shape, axes)
+        sizes = [n for i, n in enumerate(kept) if keepdims or i not in axes]
+        return np.full(sizes, initial, x.dtype)
+    found = _outermost(x, axes=axes, keepdims=keepdims, largest=False)
+    return found if initial is None else minimum(found, initial)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
@@ -592,7 +619,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Array:
     return _spread(convert(x), shape=tuple(shape))
 
 
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Array:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Array:
     """Arrays joined along an axis."""
     return anp.concatenate(_common(*xs), axis)
 

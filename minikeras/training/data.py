@@ -232,7 +232,13 @@ def as_array(value: Any, name: str) -> np.ndarray:
                 f"`{name}` cannot be made into one array: its parts have different "
                 "shapes. Pad them to one length, or pass an array."
             ) from error
-    if array.dtype.kind not in "fiub":
+    if (
+        name == "x"
+        and array.dtype == object
+        and all(isinstance(item, str) for item in array.flat)
+    ):
+        array = array.astype(str)
+    if array.dtype.kind not in ("fiubUS" if name == "x" else "fiub"):
         raise ValueError(
             f"`{name}` must hold numbers. Received an array of dtype {array.dtype}."
         )

@@ -113,12 +113,39 @@ def test_where_broadcasts_as_in_numpy(condition):
     check(lambda x, y: ops.where(condition, x, y), x, y)
 
 
+def test_where_without_values_tells_the_places():
+    rows, columns = ops.where([[True, False], [True, True]])
+    np.testing.assert_array_equal(rows, [0, 1, 1])
+    np.testing.assert_array_equal(columns, [0, 0, 1])
+    assert rows.dtype == "int32"
+    with pytest.raises(ValueError, match="where: `x1` and `x2` must be given both"):
+        ops.where([True], x1=1.0)
+
+
+def test_a_whole_number_among_booleans_is_a_number():
+    flags = np.array([True, False])
+    np.testing.assert_array_equal(ops.divide(flags, 2), [0.5, 0])
+    np.testing.assert_array_equal(ops.add(flags, 2), [3, 2])
+    assert ops.add(flags, 2).dtype == "int32"
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_initial_of_extremes(keepdims):
+    x = np.array([[1.0, 5.0], [-2.0, 0.5]], "float32")
+    for name in ("max", "min"):
+        got = getattr(ops, name)(x, 1, keepdims, initial=0.75)
+        want = getattr(np, name)(x, 1, keepdims=keepdims, initial=0.75)
+        np.testing.assert_array_equal(got, want)
+        empty = getattr(ops, name)(x[:, :0], 1, keepdims, initial=0.75)
+        np.testing.assert_array_equal(empty, np.full(want.shape, 0.75))
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_joining(axis):
     for name in ("concatenate", "stack"):
         got = getattr(ops, name)([A, B], axis)
         np.testing.assert_array_equal(got, getattr(np, name)([A, B], axis))
-    np.testing.assert_array_equal(ops.concatenate([A, B]), np.concatenate([A, B], -1))
+    np.testing.assert_array_equal(ops.concatenate([A, B]), np.concatenate([A, B]))
     np.testing.assert_array_equal(ops.stack([A, B]), np.stack([A, B]))
 
 
