@@ -3,6 +3,9 @@
 `add_weight` returns a handle. Assigning it to an attribute ties the two together:
 `layer.kernel` is then the array, and inside a gradient the traced value, for the
 thread that traces only.
+
+In layers of a user's own the array of a weight that never trains has the handle's
+methods too: it is state, which code for Keras changes by `self.total.assign(...)`.
 """
 
 from collections.abc import Sequence
@@ -13,6 +16,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import getval
 
 from minikeras import constraints, initializers, regularizers
+from minikeras.layers.state_array import StateArray, state_array
 from minikeras.ops.base import convert
 from minikeras.variables import Variable, bind, count_params, structure
 
@@ -22,8 +26,10 @@ INTERNAL = (
     "_trainable_own",
     "_fixed_own",
     "_frozen",
+    "_state",
     "_init_arguments",
     "_plan",
+    "_plan_of_stages",
     "_step_results",
 )
 CONTAINERS = (list, tuple, dict)
@@ -45,7 +51,13 @@ class Weighted:
     _fixed_own: list[Variable]
     _frozen: list[Variable]
     _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    _state: dict[str, tuple[np.ndarray, StateArray]]
+    _own_class = False
     built: bool
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._own_class = not cls.__module__.startswith("minikeras.")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -54,6 +66,7 @@ class Weighted:
         set_plain(layer, "_trainable_own", [])
         set_plain(layer, "_fixed_own", [])
         set_plain(layer, "_frozen", [])
+        set_plain(layer, "_state", {})
         set_plain(layer, "_init_arguments", (args, kwargs))
         set_plain(layer, "built", False)
         structure.changed()
@@ -147,11 +160,24 @@ class Weighted:
     def __getattr__(self, name: str) -> Any:
         bound = self.__dict__.get("_bound")
         if bound is not None and name in bound:
-            return bound[name].value
+            value = bound[name].value
+            return self._with_methods(name, value) if self._own_class else value
         found = getattr(type(self), name, None)
         if isinstance(found, property) and found.fget is not None:
             return found.fget(self)  # raises again, with the property's own message
         raise AttributeError(self._missing(name))
+
+    def _with_methods(self, name: str, value: Any) -> Any:
+        """An array of state with `assign`; any other value as it is."""
+        variable = self._bound[name]
+        if value is not variable.array or variable.trainable:
+            return value
+        if any(variable is own for own in self._trainable_own):
+            return value  # frozen
+        known = self._state.get(name)
+        if known is None or known[0] is not value:
+            known = self._state[name] = value, state_array(variable)
+        return known[1]
 
     def __delattr__(self, name: str) -> None:
         structure.changed()

@@ -8,6 +8,7 @@ from minikeras.layers.core import InputLayer
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import as_shape, is_array, is_shape
 from minikeras.masks import set_mask
+from minikeras.models.fusion import Stage, convolve_and_pool, stages
 from minikeras.models.model import Model, family
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import reshape
@@ -17,6 +18,7 @@ from minikeras.registry import (
     serialize_keras_object,
 )
 from minikeras.validation import shape_text
+from minikeras.variables import structure
 
 
 @family.add()
@@ -183,9 +185,24 @@ class Sequential(Model):
         outputs = self._fit_input(inputs)
         if mask is not None:
             set_mask(outputs, mask)
-        for layer in self.layers:
+        for layer, pool in self._stages():
+            if pool is not None:
+                joined = convolve_and_pool(layer, pool, outputs)
+                if joined is not None:
+                    outputs = joined
+                    continue
+                outputs = layer(outputs, training=training)
+                layer = pool
             outputs = layer(outputs, training=training)
         return outputs
+
+    def _stages(self) -> list[Stage]:
+        version, found = self.__dict__.get("_plan_of_stages", (-1, None))
+        if found is None or version != structure.version:
+            found = stages(self.layers)
+            kept = structure.version, found
+            object.__setattr__(self, "_plan_of_stages", kept)
+        return found
 
     def _build_for_data(self, x: Any) -> None:
         if not self.built:

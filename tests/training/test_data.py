@@ -483,6 +483,12 @@ def test_class_weights_of_a_generator():
 X, Y = rows(4, 2), rows(4, 1)
 
 
+def test_texts_may_be_inputs():
+    for texts in (["a", "b"], np.array(["a", "b"], object), np.array(["a", "b"])):
+        (batch,) = data.batches(texts).epoch()
+        assert batch[0].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -492,7 +498,8 @@ X, Y = rows(4, 2), rows(4, 1)
         (([],), "There are no samples"),
         (([[1.0, 2.0], [3.0]],), "`x` cannot be made into one array"),
         ((X, [[1], [2, 3], [4], [5]]), "`y` cannot be made into one array"),
-        ((["a", "b"],), "`x` must hold numbers"),
+        (([1j, 2j],), "`x` must hold numbers"),
+        ((["a", None],), "`x` must hold numbers"),
         ((X, np.array(list("abcd"))), "`y` must hold numbers"),
         ((np.array([1, None]),), "`x` must hold numbers.*dtype object"),
         (({"a": X},), "`x` is a dictionary"),
