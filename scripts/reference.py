@@ -33,6 +33,8 @@ DIFFERS = {
         "CategoryEncoding": "numbers out of range are refused, Keras on JAX drops "
         "them; `sparse` is refused",
         "Discretization": "unsorted boundaries and NaN in `adapt` are refused",
+        "Bidirectional": "`concat` of two layers of different sizes tells the real "
+        "size",
         "BatchNormalization": "`synchronized` and `renorm` are refused",
         "EinsumDense": "a None in `output_shape` is taken from the input; the output "
         "shape is the real one where Keras reverses the axes of `...`; LoRA and "
@@ -40,6 +42,7 @@ DIFFERS = {
         "Dense": "LoRA and quantization are refused",
         "Embedding": "numbers out of range are refused; LoRA and quantization too",
         "GaussianDropout": "refuses a rate of 1 when made",
+        "GRU": "`use_cudnn=True` is refused",
         "GroupNormalization": "integer input gives floats",
         "GroupQueryAttention": "`flash_attention=True` is refused; value and query may "
         "differ in their last size",
@@ -51,6 +54,7 @@ DIFFERS = {
         "Layer": "weights are plain arrays on the layer, their handles in `weights`; "
         "no symbolic tensors, no mixed precision or quantization",
         "IntegerLookup": "`sparse` is refused",
+        "LSTM": "`use_cudnn=True` is refused",
         "LayerNormalization": "integer input gives floats",
         "MultiHeadAttention": "`flash_attention=True` is refused; an explicit "
         "`query_mask` is honoured",
@@ -59,6 +63,8 @@ DIFFERS = {
         "RandomCrop": "outside of training the centre, as Keras' documentation says; "
         "Keras returns the whole image",
         "Rescaling": "with channels first an array `offset` moves to the channels too",
+        "SimpleRNN": "`activity_regularizer` is honoured",
+        "StackedRNNCells": "a stack of one cell works",
         "StringLookup": "`invert=True` gives str, Keras bytes; `sparse` is refused",
         "TextVectorization": "`sparse` and `ragged` are refused",
         "SpectralNormalization": "a `kernel_regularizer` sees the raw kernel",
@@ -78,7 +84,7 @@ DIFFERS = {
     },
 }
 
-RECURRENT = "recurrent layers are not offered yet"
+RECURRENT = "not offered; an `RNN` runs a cell of your own"
 PREPROCESSING = "layers of sounds are not offered"
 AUGMENTATION = "not offered; change the images before training"
 OTHER = "it wraps a model of another framework"
@@ -100,20 +106,9 @@ NOT_OFFERED = {
     "layers": {
         **dict.fromkeys(
             (
-                "Bidirectional",
                 "ConvLSTM1D",
                 "ConvLSTM2D",
                 "ConvLSTM3D",
-                "GRU",
-                "GRUCell",
-                "LSTM",
-                "LSTMCell",
-                "Masking",
-                "RNN",
-                "SimpleRNN",
-                "SimpleRNNCell",
-                "StackedRNNCells",
-                "TimeDistributed",
             ),
             RECURRENT,
         ),
@@ -155,7 +150,6 @@ NOT_OFFERED = {
             ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"), OTHER
         ),
         "ReversibleEmbedding": "not offered; share weights in a layer of your own",
-        "Wrapper": "not offered; keep the wrapped layer in an attribute",
     },
     "optimizers": {
         "LossScaleOptimizer": "it belongs to mixed precision",

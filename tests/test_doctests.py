@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,10 @@ def test_examples_were_found():
     modules = map(importlib.import_module, MODULES)
     count = sum(bool(test.examples) for m in modules for test in finder.find(m))
     assert count > 60
+
+
+@pytest.mark.parametrize("name", ["lstm.md"])
+def test_examples_of_the_documentation(name):
+    page = Path(__file__).parent.parent / "docs" / name
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0 and result.attempted > 10

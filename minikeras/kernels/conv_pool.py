@@ -277,7 +277,6 @@ class _Plan:
             at = tuple(
                 slice(i, None, k) for i, k in zip(cell, split[1::2], strict=True)
             )
-            covered[(slice(None), *at)] = blocks[index].reshape(
-                count, *self.pool.out, filters
-            )
+            whole = (slice(None), *at)
+            covered[whole] = blocks[index].reshape(count, *self.pool.out, filters)
         return image

@@ -107,8 +107,10 @@ _LATER = {
         CenterCrop Pipeline RandomBrightness RandomContrast RandomCrop RandomFlip
         RandomRotation RandomTranslation RandomZoom Resizing
     """,
+    "bidirectional": "Bidirectional",
     "grouped_query_attention": "GroupQueryAttention",
     "joining": "Concatenate Dot",
+    "masking": "Masking",
     "merging": """
         Add Average Maximum Minimum Multiply Subtract add average concatenate dot
         maximum minimum multiply subtract
@@ -118,6 +120,12 @@ _LATER = {
         CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup
         Normalization Rescaling StringLookup TextVectorization
     """,
+    "recurrent": "GRU LSTM SimpleRNN",
+    "recurrent_cells": "GRUCell LSTMCell SimpleRNNCell",
+    "rnn": "RNN",
+    "stacked_cells": "StackedRNNCells",
+    "time_distributed": "TimeDistributed",
+    "wrapper": "Wrapper",
 }
 _find, _homes = names_from(__name__, _LATER)
 family.add_later((name for name in _homes if name[0].isupper()), _find)

@@ -30,7 +30,8 @@ class SpectralNormalization(Layer):
         layer: a layer with a `kernel` or `embeddings`.
         power_iterations: steps of the estimate in one call; it goes on from the last.
 
-    Input and output shape: the wrapped layer's.
+    Input and output shape: the wrapped layer's. Whole numbers give what it makes of
+    them, such as the vectors of an `Embedding`; Keras would cut these to integers.
 
     Raises:
         ValueError: if `layer` is not a layer or has neither of these weights, or

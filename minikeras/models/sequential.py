@@ -224,11 +224,18 @@ class Sequential(Model):
         shape = self._fit_rank(inputs.shape)
         if shape != inputs.shape:
             inputs = reshape(inputs, shape)
-        self._check_shape(shape)
-        if inputs.dtype.kind in "USO":  # texts
-            return inputs
         entry = self._layers[0]
         dtype = entry.input_dtype or entry.dtype
+        if inputs.dtype.kind in "USO":
+            if str(dtype).startswith("float"):
+                raise ValueError(
+                    f"{self._owner()}: `x` must hold numbers. Received texts. A model "
+                    'of texts begins with Input(shape, dtype="string") and a layer '
+                    "such as TextVectorization or StringLookup."
+                )
+            self._check_shape(shape)
+            return inputs
+        self._check_shape(shape)
         return inputs if inputs.dtype == np.dtype(dtype) else convert(inputs, dtype)
 
     def _fit_rank(self, shape: Any) -> Any:

@@ -90,7 +90,6 @@ from minikeras.ops.numpy import (
     sqrt,
     square,
     squeeze,
-    stack,
     std,
     stop_gradient,
     subtract,
@@ -104,6 +103,7 @@ from minikeras.ops.numpy import (
 )
 from minikeras.ops.pooling import average_pool, max_pool
 from minikeras.ops.reshaping import flip, pad, repeat
+from minikeras.ops.stacking import stack, unstack
 from minikeras.ops.summation import einsum
 from minikeras.ops.transposed import conv_transpose
 
@@ -274,6 +274,7 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "transpose",
+    "unstack",
     "var",
     "where",
     "zeros",

@@ -15,10 +15,10 @@ from minikeras.ops.numpy import (
     maximum,
     minimum,
     squeeze,
-    stack,
     where,
 )
 from minikeras.ops.reshaping import pick_cells
+from minikeras.ops.stacking import stack
 from minikeras.validation import shape_text
 
 LUMINANCE = (0.2989, 0.5870, 0.1140)  # of red, green and blue, ITU-R BT.601

@@ -12,8 +12,8 @@ from minikeras.ops.base import Array, convert, primitive
 from minikeras.ops.numpy import (
     _spread,
     convert_to_numpy,
-    stack,
 )
+from minikeras.ops.stacking import stack
 
 
 @primitive

@@ -8,7 +8,8 @@ import numpy as np
 
 from minikeras.ops.base import Array, convert
 from minikeras.ops.indexing import cut
-from minikeras.ops.numpy import _spread, reshape, stack
+from minikeras.ops.numpy import _spread, reshape
+from minikeras.ops.stacking import stack
 
 _GROUP = r"\(([^()]*)\)"
 

@@ -624,11 +624,6 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Array:
     return anp.concatenate(_common(*xs), axis)
 
 
-def stack(x: Sequence[Any], axis: int = 0) -> Array:
-    """Arrays joined along a new axis."""
-    return anp.stack(_common(*x), axis)
-
-
 def zeros(shape: Sequence[int] | int, dtype: str | None = None) -> np.ndarray:
     """An array of zeros."""
     return np.zeros(shape, dtype or config.floatx())

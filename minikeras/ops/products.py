@@ -18,11 +18,11 @@ from minikeras.ops.numpy import (
     moveaxis,
     reshape,
     sqrt,
-    stack,
     transpose,
 )
 from minikeras.ops.promotion import float_operands, operands
 from minikeras.ops.reshaping import _flip
+from minikeras.ops.stacking import stack
 from minikeras.validation import choice, shape_text
 
 

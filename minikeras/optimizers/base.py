@@ -123,6 +123,7 @@ class Optimizer:
         self._slot_arrays: dict[str, list[np.ndarray]] = {}
         self._own: dict[Hashable, Variable] = {}  # state by (variable, name)
         self._made_before_build: dict[Hashable, Variable] = {}
+        self._resting: dict[Hashable, Variable] = {}  # state of frozen variables
 
     # --- learning rate and counters ---------------------------------------------
 
@@ -222,7 +223,7 @@ class Optimizer:
             ValueError: if it was built for other variables only.
         """
         variables = list(parameters.variables)
-        before = self._own if self.built else {}
+        before = {**self._resting, **(self._own if self.built else {})}
         if self._places and variables:
             if not any(v in self._places for v in variables):
                 raise ValueError(
@@ -236,6 +237,7 @@ class Optimizer:
             old = before.get(key)
             if old is not None and old is not variable and old.shape == variable.shape:
                 variable.assign(old)
+        self._resting = {k: v for k, v in before.items() if k not in self._own}
 
     def _add_slots(self, *names: str) -> None:
         parameters: Any = self._parameters

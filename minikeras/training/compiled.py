@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from minikeras import losses, metrics
 from minikeras.losses import Loss, LossFunctionWrapper
 from minikeras.metrics import MeanMetricWrapper, Metric
 from minikeras.registry import snake_case
+from minikeras.variables import Variable
 
 ACCURACIES = ("accuracy", "acc")
 CROSSENTROPIES = ("crossentropy", "ce")
@@ -76,10 +75,16 @@ def check_identifiers(identifiers: Any, argument: str) -> list[Any]:
     return flat
 
 
-class CompiledMetrics:
-    """The loss's running mean and all metrics; they are made at the first batch."""
+class CompiledMetrics(Metric):
+    """The metrics of `compile` as one, whose result is a dictionary.
+
+    They are made at the first batch, because some names mean one metric or another, as
+    the shapes ask for. A `train_step` of a user's own goes through `model.metrics` and
+    updates this one before that, as in Keras.
+    """
 
     def __init__(self, plain: list[Any], weighted: list[Any]):
+        super().__init__(name="compile_metrics")
         self._identifiers = (plain, weighted)
         self._plain: list[Metric] = []
         self._weighted: list[Metric] = []
@@ -101,27 +106,36 @@ class CompiledMetrics:
         return [*self._plain, *self._weighted]
 
     @property
-    def all(self) -> list[Metric]:
-        """The loss's running mean and all metrics."""
-        return [self.loss, *self.metrics]
+    def variables(self) -> list[Variable]:
+        """The state of all metrics but the loss."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
-    def update(self, y_true: Any, y_pred: Any, weight: Any) -> None:
-        """Take a batch into the metrics."""
+    @property
+    def all(self) -> list[Metric]:
+        """The loss's running mean, and this if `compile` was given any metrics."""
+        return [self.loss, self] if any(self._identifiers) else [self.loss]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into the metrics; the weights are for the weighted ones."""
         if y_true is None:
             return
         self.build(y_true, y_pred)
         for metric in self._plain:
             metric.update_state(y_true, y_pred)
         for metric in self._weighted:
-            metric.update_state(y_true, y_pred, sample_weight=weight)
+            metric.update_state(y_true, y_pred, sample_weight=sample_weight)
 
-    def results(self) -> dict[str, float]:
-        """Name -> value, the loss first, then in the order of `compile`.
+    def reset_state(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """Name -> value, in the order of `compile`.
 
         As in Keras, a name that occurs again gets `_1`, `_2` ... at its end; the name
         of a weighted metric that occurs again gets `weighted_` in front.
         """
-        found = {"loss": _number(self.loss.result())}
+        found: dict[str, Any] = {}
         seen: dict[str, int] = {}
         for weighted, group in ((False, self._plain), (True, self._weighted)):
             for metric in group:
@@ -132,17 +146,12 @@ class CompiledMetrics:
                 seen[name] = again + 1
                 value = metric.result()
                 if isinstance(value, dict):
-                    found.update({k: _number(v) for k, v in value.items()})
+                    found.update(value)
                 else:
-                    found[f"{name}_{again}" if again else name] = _number(value)
+                    found[f"{name}_{again}" if again else name] = value
         return found
 
 
 def _name_of(obj: Any) -> str:
     name = getattr(obj, "__name__", None) or type(obj).__name__
     return getattr(obj, "name", None) or snake_case(name)
-
-
-def _number(value: Any) -> Any:
-    array = np.asarray(value)
-    return float(array) if array.ndim == 0 else array

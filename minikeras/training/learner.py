@@ -1,5 +1,6 @@
 """What a model does with one batch: forward, loss, metrics, update."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from autograd.tracer import getval
 
 from minikeras.kernels.blocking import single_threaded_blas
 from minikeras.layers.layer import Layer
+from minikeras.layers.structure import leaves
 from minikeras.layers.weighted import INTERNAL, collect
 from minikeras.metrics import Metric
 from minikeras.ops.numpy import add, multiply, sum
@@ -28,12 +30,20 @@ class Learner(Layer):
     loss: Any = None
     supports_masking = True
     _makes_masks = False
+    _loss_takes_training = True
     _forwards = 0
     _complete = False
     _compiled_metrics: CompiledMetrics | None = None
     _loss_object: Any = None
     _loss_weight: float | None = None
     _parameters: ParameterVector | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        parameters = inspect.signature(cls.compute_loss).parameters
+        cls._loss_takes_training = "training" in parameters or any(
+            parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
+        )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None: masks pass from layer to layer inside the model."""
@@ -82,25 +92,33 @@ class Learner(Layer):
     ) -> dict[str, Any]:
         """Take a batch into the metrics of `compile`; return all metrics' values."""
         if self._compiled_metrics is not None:
-            self._compiled_metrics.update(y, y_pred, sample_weight)
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss's running mean, the metrics of `compile`, and those that the model
-        or a layer of it holds in an attribute."""
+        """The loss's running mean, the metrics of `compile` as one, and those that the
+        model or a layer of it holds in an attribute."""
         compiled = self._compiled_metrics
-        found = {} if compiled is None else {id(m): m for m in compiled.all}
+        known = [] if compiled is None else compiled.all
+        inner = [] if compiled is None else compiled.metrics
+        found = {id(metric): metric for metric in (*known, *inner)}
         for layer in self.plan().layers:
             for key, value in layer.__dict__.items():
                 if key not in INTERNAL and not key.startswith("_compile"):
                     collect(value, Metric, found)
+        for metric in inner:
+            del found[id(metric)]
         return list(found.values())
 
     @property
     def metrics_names(self) -> list[str]:
-        """Names of `metrics`."""
-        return [metric.name for metric in self.metrics]
+        """Names of `metrics`, with those of `compile` one by one."""
+        names: list[str] = []
+        for metric in self.metrics:
+            inner = metric.metrics if isinstance(metric, CompiledMetrics) else [metric]
+            names += [one.name for one in inner]
+        return names
 
     def reset_metrics(self) -> None:
         """Let all metrics begin anew."""
@@ -108,18 +126,8 @@ class Learner(Layer):
             metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Name -> value of the loss and the metrics now, in the order of `compile`."""
-        compiled = self._compiled_metrics
-        known = () if compiled is None else compiled.all
-        others = [m for m in self.metrics if not any(m is one for one in known)]
-        if compiled is None or (others and len(others) == len(self.metrics)):
-            found: dict[str, Any] = {}
-        else:
-            found = compiled.results()
-        for metric in others:
-            value = metric.result()
-            found.update(value if isinstance(value, dict) else {metric.name: value})
-        return found
+        """Name -> value of each of `metrics` now."""
+        return _numbers({metric.name: metric.result() for metric in self.metrics})
 
     # --- steps ------------------------------------------------------------------
 
@@ -132,16 +140,18 @@ class Learner(Layer):
         Returns:
             What is shown and logged: name -> value.
         """
+        self._step_results = None
         self._update(*data.unpack(data_of_batch), Shield())
-        return self.get_metrics_result()
+        return self._batch_results()
 
     def test_step(self, data_of_batch: Any) -> dict[str, Any]:
         """Loss and metrics of one batch, without an update.
 
         Arguments and result as for `train_step`.
         """
+        self._step_results = None
         self._measure(*data.unpack(data_of_batch))
-        return self.get_metrics_result()
+        return self._batch_results()
 
     def predict_step(self, data_of_batch: Any) -> Any:
         """Outputs for one batch; the data as for `train_step`."""
@@ -156,9 +166,7 @@ class Learner(Layer):
         def forward() -> tuple[Any, Any]:
             self._clear_losses()
             y_pred = self(x, training=True)
-            loss = self.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=weight, training=True
-            )
+            loss = self._loss_of(x, y, y_pred, weight, training=True)
             return self.optimizer.scale_loss(loss), (loss, y_pred)
 
         done = False
@@ -182,19 +190,26 @@ class Learner(Layer):
         with single_threaded_blas.session, np.errstate(all="ignore"):
             self._clear_losses()
             y_pred = self(x, training=False)
-            loss = self.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=weight, training=False
-            )
+            loss = self._loss_of(x, y, y_pred, weight, training=False)
             self._take_in(getval(loss), x, y, y_pred, weight)
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> Any:
+        """`compute_loss`, as Keras calls it: one of a user's own may be without
+        `training`, which older ones are."""
+        if self._loss_takes_training:
+            return self.compute_loss(x, y, y_pred, weight, training=training)
+        return self.compute_loss(x, y, y_pred, weight)
 
     def _take_in(self, loss: Any, x: Any, y: Any, y_pred: Any, weight: Any) -> None:
         """Let the metrics know a batch."""
         if self._compiled_metrics is not None:
-            self._compiled_metrics.loss.add(float(loss) * len(x), len(x))
+            count = len(next(leaves(x)))
+            self._compiled_metrics.loss.add(float(loss) * count, count)
         if type(self).compute_metrics is not Learner.compute_metrics:
-            self.compute_metrics(x, y, y_pred, weight)
+            found = self.compute_metrics(x, y, y_pred, weight)
+            self._step_results = self._checked(found)
         elif self._compiled_metrics is not None:
-            self._compiled_metrics.update(y, y_pred, weight)
+            self._compiled_metrics.update_state(y, y_pred, weight)
 
     def _build_for_data(self, x: Any) -> None:
         if not self._complete:
@@ -218,16 +233,28 @@ class Learner(Layer):
         if type(self).train_step is Learner.train_step:
             self._step_results = None
             return self._update(*batch, shield)
-        self._step_results = self.train_step(data.pack(*batch))
+        with single_threaded_blas.session, np.errstate(all="ignore"):
+            self._step_results = self._checked(self.train_step(data.pack(*batch)))
         self._settle_losses()
-        return _number((self._step_results or {}).get("loss", 0.0))
+        loss = _number(self._step_results.get("loss", 0.0))
+        return loss if isinstance(loss, float) else 0.0
 
     def _run_test_step(self, batch: data.Batch) -> None:
         self._step_results = None
         if type(self).test_step is Learner.test_step:
             self._measure(*batch)
         else:
-            self._step_results = self.test_step(data.pack(*batch))
+            with single_threaded_blas.session, np.errstate(all="ignore"):
+                self._step_results = self._checked(self.test_step(data.pack(*batch)))
+
+    def _checked(self, results: Any) -> dict[str, Any]:
+        if not isinstance(results, dict):
+            raise TypeError(
+                f"{self._owner()}: `train_step`, `test_step` and `compute_metrics` "
+                "must return a dictionary of names and values, such as "
+                f"{{'loss': loss}}. Received: {results!r}"
+            )
+        return results
 
     def _run_predict_step(self, x: Any) -> Any:
         own = type(self).predict_step is not Learner.predict_step
@@ -246,11 +273,27 @@ class Learner(Layer):
         own = self._step_results
         if own is None or set(own) == set(found):
             return found
-        return {key: _number(value) for key, value in own.items()}
+        return _numbers(own)
 
     def _logs(self) -> dict[str, Any]:
         """Results in alphabetical order, as Keras gives them to callbacks."""
         return dict(sorted(self._results().items()))
+
+    def _batch_results(self) -> dict[str, Any]:
+        """The same after a batch: what a step of a user's own returned goes first."""
+        own = self._step_results
+        return self.get_metrics_result() if own is None else _numbers(own)
+
+    def _batch_logs(self) -> dict[str, Any]:
+        return dict(sorted(self._batch_results().items()))
+
+
+def _numbers(results: dict[str, Any]) -> dict[str, Any]:
+    """Results with those that are dictionaries themselves among the others."""
+    found: dict[str, Any] = {}
+    for name, value in results.items():
+        found.update(_numbers(value) if isinstance(value, dict) else {name: value})
+    return {name: _number(value) for name, value in found.items()}
 
 
 def _number(value: Any) -> Any:

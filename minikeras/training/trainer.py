@@ -206,17 +206,17 @@ class Trainer(Learner):
                         if loss != loss and not nan_reported:
                             nan_reported = True
                             _warn_of_nan(epoch, steps)
-                        show.update(steps, self._results)
+                        show.update(steps, self._batch_results)
                         steps += 1
                         if steps % every == 0:
-                            hooks.on_train_batch_end(steps - 1, self._logs)
+                            hooks.on_train_batch_end(steps - 1, self._batch_logs)
                         if self.stop_training:
                             break
                     if not steps:
                         _no_data(epoch, is_first=epoch == initial_epoch)
                         break
                     if steps % every:
-                        hooks.on_train_batch_end(_last(steps, every), self._logs)
+                        hooks.on_train_batch_end(_last(steps, every), self._batch_logs)
                     logs, shown = self._logs(), self._results()
                     if validation is not None and _is_due(epoch, validation_freq):
                         results = self._evaluate(validation, hooks, shield=shield)
@@ -285,7 +285,8 @@ class Trainer(Learner):
         Arguments as for `fit`.
 
         Returns:
-            The outputs of all samples in one array.
+            The outputs of all samples in one array; if the model returns several
+            arrays in a tuple, list or dictionary, an array for each of them.
 
         Raises:
             ValueError: if the data does not fit.
@@ -293,7 +294,7 @@ class Trainer(Learner):
         if verbose == 0 and callbacks is None and data.is_one_batch(x, batch_size):
             # One sample in a service: what follows takes longer than a small network
             # (benchmarks/compare.py, "predict of one sample").
-            return np.array(self._run_predict_step(data.take(x, slice(None))))
+            return _joined([self._run_predict_step(data.take(x, slice(None)))])
         source = data.batches(x, None, None, batch_size, steps=steps)
         epochs_of = data.Epochs(source, steps)
         show = Progress(verbose, 1, "predict")
@@ -343,7 +344,7 @@ class Trainer(Learner):
         shield = Shield()
         with shield.active(), shield:
             self._run_train_step(batch, shield)
-        return self._logs() if return_dict else _flat(self._results())
+        return self._batch_logs() if return_dict else _flat(self._batch_results())
 
     def test_on_batch(
         self,
@@ -360,11 +361,12 @@ class Trainer(Learner):
         batch = _one_batch(x, y, sample_weight, None)
         self.reset_metrics()
         self._run_test_step(batch)
-        return self._logs() if return_dict else _flat(self._results())
+        return self._batch_logs() if return_dict else _flat(self._batch_results())
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch of inputs."""
-        return np.array(self._run_predict_step(_one_batch(x, None, None, None)[0]))
+        inputs = _one_batch(x, None, None, None)[0]
+        return _joined([self._run_predict_step(inputs)])
 
     def _evaluate(
         self,
@@ -384,11 +386,11 @@ class Trainer(Learner):
                 self._run_test_step(batch)
             steps += 1
             if steps % every == 0:
-                hooks.on_test_batch_end(steps - 1, self._logs)
+                hooks.on_test_batch_end(steps - 1, self._batch_logs)
             if show is not None:
-                show.update(steps - 1, self._results)
+                show.update(steps - 1, self._batch_results)
         if steps % every:
-            hooks.on_test_batch_end(_last(steps, every), self._logs)
+            hooks.on_test_batch_end(_last(steps, every), self._batch_logs)
         logs = self._logs()
         hooks.on_test_end(logs)
         return logs
@@ -456,7 +458,13 @@ def _last(steps: int, every: int) -> int:
 
 
 def _joined(parts: list[Any]) -> Any:
-    return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+    """The outputs of some batches as those of all their samples."""
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: _joined([part[key] for part in parts]) for key in first}
+    if isinstance(first, list | tuple):
+        return type(first)(map(_joined, map(list, zip(*parts, strict=True))))
+    return np.array(first) if len(parts) == 1 else np.concatenate(parts)
 
 
 def _flat(results: dict[str, Any]) -> Any:

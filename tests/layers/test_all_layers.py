@@ -79,6 +79,24 @@ def spectral(inner, iterations):
     )
 
 
+def recurrent_weights(cell, features, gates, bias, units=4):
+    return {
+        f"{cell}/kernel": (features, gates * units),
+        f"{cell}/recurrent_kernel": (units, gates * units),
+        f"{cell}/bias": bias,
+    }
+
+
+def recurrent(name, gates, bias):
+    cell = {"SimpleRNN": "simple_rnn"}.get(name, name.lower()) + "_cell"
+    weights = recurrent_weights(cell, 2, gates, bias)
+    backwards = {"go_backwards": True, "return_sequences": True}
+    return [
+        Row(name, {"units": 4}, (3, 2), (4,), weights),
+        Row(name, {"units": 4, **backwards}, (3, 2), (3, 4), weights),
+    ]
+
+
 @keras.utils.register_keras_serializable("tests")
 def same(x):
     return x
@@ -341,6 +359,44 @@ ROWS = [
         ),
         1,
     ),
+    Row("Masking", {}, (3, 2), (3, 2), keeps_integers=True),
+    *recurrent("SimpleRNN", 1, (4,)),
+    *recurrent("LSTM", 4, (16,)),
+    *recurrent("GRU", 3, (2, 12)),
+    Row(
+        "GRU",
+        {"units": 4, "reset_after": False, "activation": "softsign"},
+        (3, 2),
+        (4,),
+        recurrent_weights("gru_cell", 2, 3, (12,)),
+    ),
+    Row(
+        "Bidirectional",
+        {},
+        (3, 2),
+        (3, 8),
+        {
+            f"{way}_inner/{name}": shape
+            for way in ("forward", "backward")
+            for name, shape in recurrent_weights("lstm_cell", 2, 4, (16,)).items()
+        },
+        wraps=Row("LSTM", {"units": 4, "return_sequences": True}, (), ()),
+    ),
+    Row(
+        "TimeDistributed",
+        {},
+        (3, 4, 5, 2),
+        (3, 3, 3, 2),
+        {"inner/kernel": (2, 3, 2, 2), "inner/bias": (2,)},
+        wraps=Row("Conv2D", {"filters": 2, "kernel_size": (2, 3)}, (), ()),
+    ),
+    Row(
+        "TimeDistributed",
+        {},
+        (4, 3),
+        (4, 3),
+        wraps=Row("Dropout", {"rate": 0.4}, (), ()),
+    ),
     Row("Rescaling", {"scale": 0.5, "offset": [1.0, 2.0]}, (3, 2), (3, 2)),
     Row(
         "Normalization",
@@ -455,6 +511,11 @@ NOT_IN_TABLE = {
         ),
         "texts and whole numbers; tests/layers/preprocessing",
     ),
+    **dict.fromkeys(
+        ("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"),
+        "cells and states; tests/layers/test_recurrent.py",
+    ),
+    "Wrapper": "a base class; tests/layers/test_wrappers.py",
     "Pipeline": "made of layers; tests/layers/augmentation",
     "RandomBrightness": "whole numbers stay; tests/layers/augmentation",
     "Layer": "the base class; tests/layers/test_layer.py",

@@ -213,6 +213,7 @@ ELSEWHERE = {
     "test_attention.py": ["dot_product_attention"],
     "test_image.py": ["image"],
     "test_mapping.py": ["vectorize"],
+    "test_stacking.py": ["unstack"],
     "../golden/ops_numpy.json": """
         all allclose amax amin angle any append arange arccos arccosh arcsin arcsinh
         arctan arctan2 arctanh argpartition argsort array array_split average bartlett

@@ -597,6 +597,31 @@ def test_freezing_after_compile():
     assert (model.layers[0].get_weights()[0] != frozen[0]).any()
 
 
+def test_freezing_and_thawing_keeps_the_momentum():
+    def steps(model, count):
+        for _ in range(count):
+            model.train_on_batch(X, Y)
+
+    def first(model):
+        return model.layers[0].weights[0]
+
+    model = regression(keras.optimizers.SGD(0.01, momentum=0.9))
+    steps(model, 3)
+    momentum = [v for v in model.optimizer.variables if v.shape == first(model).shape]
+    before = momentum[0].numpy()
+    assert before.any()
+    model.layers[0].trainable = False
+    steps(model, 2)
+    model.layers[0].trainable = True
+    weights, x = first(model).numpy(), X
+    _, gradients = keras.weight_gradients(
+        lambda: keras.losses.MeanSquaredError()(Y, model(x)), [first(model)]
+    )
+    steps(model, 1)
+    expected = weights + 0.9 * before - 0.01 * gradients[0]
+    np.testing.assert_allclose(first(model).array, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_model_without_trainable_weights():
     model = regression(layers=[keras.layers.Dense(1)])
     model.trainable = False
