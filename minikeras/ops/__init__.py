@@ -107,31 +107,42 @@ from minikeras.ops.stacking import stack, unstack
 from minikeras.ops.summation import einsum
 from minikeras.ops.transposed import conv_transpose
 
+swish = silu  # as Keras also calls them
+hard_swish = hard_silu
+
 _LATER = {
     "": "image",
-    "attention": """
-        dot_product_attention
-    """,
+    "attention": "dot_product_attention",
     "bits": """
         bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or
         bitwise_right_shift bitwise_xor left_shift right_shift view
+    """,
+    "casting": "dtype is_tensor saturate_cast",
+    "class_losses": """
+        binary_crossentropy categorical_crossentropy
+        sparse_categorical_crossentropy
     """,
     "comparison": """
         all allclose any count_nonzero equal greater greater_equal isclose
         isfinite isin isinf isnan isneginf isposinf less less_equal logical_and
         logical_not logical_or logical_xor not_equal
     """,
-    "complex_parts": """
-        angle conj conjugate imag isreal real
-    """,
+    "complex_numbers": "polar view_as_complex view_as_real",
+    "complex_parts": "angle conj conjugate imag isreal real",
+    "control": "cond fori_loop switch while_loop",
     "creation": """
         array bartlett blackman copy empty empty_like eye full full_like hamming
         hanning identity kaiser tri vander
     """,
+    "custom": "custom_gradient",
+    "decoding": "ctc_decode",
+    "determinants": "det logdet slogdet",
+    "distances": "cdist psnr",
     "elementwise": """
         cbrt divide_no_nan exp2 expm1 fabs fmax fmin heaviside hypot i0 ldexp
         log10 log2 logaddexp2 nan_to_num reciprocal select true_divide
     """,
+    "forward_mode": "jvp",
     "indexing": """
         diag diagflat diagonal get_item nonzero roll take_along_axis trace tril
         triu unravel_index
@@ -140,28 +151,31 @@ _LATER = {
         append array_split dsplit dstack fliplr flipud hsplit hstack ndim ravel
         rot90 size split tile vsplit vstack
     """,
-    "mapping": """
-        vectorize
-    """,
+    "least_squares": "lstsq matrix_rank norm pinv",
+    "linear_algebra": "cholesky cholesky_inverse inv solve solve_triangular",
+    "mapping": "vectorize",
     "ordering": """
         argpartition argsort bincount digitize histogram searchsorted sort
         unique
     """,
-    "products": """
-        corrcoef correlate cross dot inner kron outer tensordot vdot
-    """,
-    "quantiles": """
-        median nanmedian nanpercentile nanquantile percentile quantile
-    """,
-    "reductions": """
-        amax amin average cumprod cumsum diff prod ptp trapezoid
-    """,
+    "pixel_blocks": "depth_to_space space_to_depth",
+    "products": "corrcoef correlate cross dot inner kron outer tensordot vdot",
+    "quantiles": "median nanmedian nanpercentile nanquantile percentile quantile",
+    "reductions": "amax amin average cumprod cumsum diff prod ptp trapezoid",
     "rounding": """
         ceil floor floor_divide fmod gcd lcm mod nextafter round signbit trunc
     """,
-    "spacing": """
-        arange geomspace linspace logspace meshgrid
-    """,
+    "row_loops": "associative_scan map scan vectorized_map",
+    "scattering": "scatter scatter_update slice slice_update",
+    "segments": "segment_max segment_min segment_prod segment_sum",
+    "selection": "in_top_k multi_hot top_k",
+    "short_time": "istft stft",
+    "sliding": "extract_sequences fold unfold",
+    "spacing": "arange geomspace linspace logspace meshgrid",
+    "special": "erf erfc erfinv rsqrt",
+    "spectra": "eig eigh svd",
+    "spectral": "fft fft2 ifft2 irfft rfft",
+    "triangular_factors": "lu_factor qr",
     "trigonometry": """
         arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh deg2rad
         rad2deg sin sinc sinh tan
@@ -214,6 +228,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "layer_normalization",
     "leaky_relu",
@@ -269,6 +284,7 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "swish",
     "take",
     "tanh",
     "tanh_shrink",

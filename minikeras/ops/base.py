@@ -1,6 +1,8 @@
 """What every file of `ops` needs: plain values out of whatever the caller passed."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
@@ -8,7 +10,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_jvp, make_vjp
 from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
-from autograd.tracer import getval, isbox
+from autograd.tracer import getval, isbox, trace_stack
 from autograd.util import subvals
 
 from minikeras import config
@@ -69,6 +71,23 @@ def sum_to(g: Array, shape: Sequence[int]) -> Array:
         i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
     )
     return anp.reshape(anp.sum(g, axis=axes), shape) if axes else g
+
+
+# autograd numbers its traces with one global counter: two threads that trace at the
+# same time would mix their tapes without an error.
+_one_at_a_time = threading.RLock()
+
+
+@contextmanager
+def new_trace() -> Iterator[int]:
+    """The number of a new trace, in the one thread that may have one."""
+    with _one_at_a_time:
+        before = trace_stack.top
+        trace_stack.top = before + 1
+        try:
+            yield before + 1
+        finally:
+            trace_stack.top = before  # autograd leaves it one too high after an error
 
 
 def fused(

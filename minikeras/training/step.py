@@ -1,4 +1,4 @@
-"""The only place that differentiates.
+"""Gradients of losses, for training and for users.
 
 `backpropagate` puts a traced box in front of each weight for the length of one forward
 pass, and walks the tape back over all of them at once. autograd's tracer is driven
@@ -6,33 +6,16 @@ directly: `value_and_grad` would pack and unpack lists of arrays as traced objec
 which takes longer than a small network's arithmetic.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from autograd.core import VJPNode, add_outgrads
-from autograd.tracer import getval, isbox, new_box, trace_stack
+from autograd.tracer import getval, isbox, new_box
 from autograd.util import toposort
 
-from minikeras.ops.base import float_array
+from minikeras.ops.base import float_array, new_trace
 from minikeras.variables import Variable, bind
-
-# autograd numbers its traces with one global counter: two threads that trace at the
-# same time would mix their tapes without an error.
-_one_at_a_time = threading.RLock()
-
-
-@contextmanager
-def _new_trace() -> Iterator[int]:
-    with _one_at_a_time:
-        before = trace_stack.top
-        trace_stack.top = before + 1
-        try:
-            yield before + 1
-        finally:
-            trace_stack.top = before  # autograd leaves it one too high after an error
 
 
 def backpropagate(
@@ -63,7 +46,7 @@ def _differentiate(
     function: Callable[[list[Any]], tuple[Any, Any]], values: Sequence[Any]
 ) -> tuple[Any, Any, list[Any]]:
     """As `backpropagate`, for a function of a list of arrays."""
-    with _new_trace() as trace:
+    with new_trace() as trace:
         roots = [VJPNode.new_root() for _ in values]
         boxes = [
             new_box(value, trace, root)
