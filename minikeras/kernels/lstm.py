@@ -8,18 +8,21 @@ A step keeps the slots [i, f, o, g, c before, t], in which what one call takes t
 is side by side. On the way back the order is that of the weights: i, f, g, o.
 """
 
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minikeras.kernels import blocking
 from minikeras.kernels.recurrent import (
+    FLUSH_EVERY,
     Columns,
     Plan,
     Weights,
     flush,
     hold,
     output,
+    runs,
     scale,
     slope,
     squash,
@@ -33,13 +36,11 @@ from minikeras.kernels.recurrent_back import (
     last_first,
 )
 
-GATES = 4
 ORDER = (0, 1, 3, 2)  # i, f, o, g
-INPUT, FORGET, OUTPUT, CANDIDATE, CELL, BENT = range(6)
 
 
 class Tape(NamedTuple):
-    """What the way back needs; the slots are (T, 6, U, B)."""
+    """What the way back needs; the slots are (T, 6 * U * B)."""
 
     columns: Columns
     slots: np.ndarray
@@ -56,48 +57,59 @@ def forward(
     """
     batch, length, _ = x.shape
     units = len(w.recurrent)
+    n = units * batch
     columns = Columns.of(x, states[0], units, plan)
-    slots = blocking.empty((length if keep else 1, 6, units, batch), x.dtype)
-    last, past = np.empty((2, units, batch), x.dtype)
-    products = np.empty((2, units, batch), x.dtype)
-    slots[0, CELL] = 0 if states[1] is None else states[1].T
+    slots = blocking.empty((length if keep else 1, 6 * n), x.dtype)
+    slots[0, 4 * n : 5 * n].reshape(units, batch)[...] = (
+        0 if states[1] is None else states[1].T
+    )
+    last, past, *products = np.empty((4, n), x.dtype)
     scales = [scale(plan.gate)] * 3 + [scale(plan.activation)]
     stack = stacked(w, ORDER, scales, plan)
     usual = _usual(plan)
-    each = list(slots) if keep else [slots[0]] * length
+
+    def each(first: int, count: int) -> Any:
+        """Some neighbouring slots, at each step."""
+        found = slots[:, first * n : (first + count) * n]
+        return found if keep else repeat(found[0], length)
+
     steps = zip(
         columns.seen(plan),
-        each,
-        [*(now[CELL] for now in each[1:]), last],
+        each(0, 4),
+        each(0, 3),
+        *(each(slot, 1) for slot in range(6)),
+        [*each(4, 1)][1:] + [last],
         columns.states[:-1],
         columns.states[1:],
         plan.held(length),
         strict=True,
     )
-    for number, (seen, now, cell, old, new, masked) in enumerate(steps, 1):
-        np.matmul(stack, seen, now[INPUT:CELL].reshape(4 * units, batch))
-        gates, candidate, bent = now[INPUT:CANDIDATE], now[CANDIDATE], now[BENT]
+    for number, step in enumerate(steps, 1):
+        seen, four, gates, i, f, o, g, c, t, new_c, old, new, masked = step
+        np.matmul(stack, seen, four.reshape(4 * units, batch))
         if usual:
-            np.tanh(now[INPUT:CELL], now[INPUT:CELL])
+            np.tanh(four, four)
             np.multiply(gates, 0.5, gates)
             np.add(gates, 0.5, gates)
         else:
             squash(plan.gate, gates, gates)
-            squash(plan.activation, candidate, candidate)
-        np.multiply(now[INPUT:OUTPUT], now[CANDIDATE:BENT], products)
+            squash(plan.activation, g, g)
+        np.multiply(i, g, products[0])
+        np.multiply(f, c, products[1])
         if masked is not None:
-            np.copyto(past, now[CELL])
-        np.add(products[0], products[1], cell)
+            np.copyto(past, c)
+        np.add(products[0], products[1], new_c)
         if usual:
-            np.tanh(cell, bent)
+            np.tanh(new_c, t)
         else:
-            np.multiply(cell, scale(plan.activation), bent)
-            squash(plan.activation, bent, bent)
-        np.multiply(now[OUTPUT], bent, new)
+            np.multiply(new_c, scale(plan.activation), t)
+            squash(plan.activation, t, t)
+        np.multiply(o, t, new)
         if masked is not None:
             hold(masked, new, old)
-            hold(masked, cell, past)
-        flush(number, new, cell)
+            hold(masked, new_c, past)
+        if number % FLUSH_EVERY == 0:
+            flush(new, new_c)
     return output(columns, last if plan.carry else None, plan), Tape(columns, slots)
 
 
@@ -107,96 +119,111 @@ def backward(
     """Gradients of x, kernel, recurrent, bias, h and c, which are the letters "xwubhc":
     what is not wanted may be None."""
     columns, slots = tape
-    length, _, units, batch = slots.shape
+    length, batch, units = len(slots), columns.steps.shape[2], columns.units
+    n = units * batch
     outside, held = arriving(g, length, plan), plan.held(length)
     found = Gradients(columns, w, wanted)
     back = StateGradient(w.recurrent, batch, plan)
-    slopes = Slopes.of(np.empty((7, units, batch), g.dtype))
+    slopes = Slopes(*np.empty((6, n), g.dtype))
     fill = slopes.by_products if _usual(plan) else slopes.by_outputs
-    both = np.zeros((2, units, batch), g.dtype)
-    dh, dc = both
+    by_h, by_c = both = np.zeros((2, units, batch), g.dtype)
     if plan.carry:
-        dc[...] = g[:, -1].T
+        by_c[...] = g[:, -1].T
+    dh, dc = runs(both)
     parts = chunks(length, 4 * units, batch, g.itemsize)
-    steps_at_once = parts[0].stop - parts[0].start
-    room = blocking.empty(
-        (steps_at_once, 5, units, batch), g.dtype
-    )  # i, f, g, o, spare
+    room = blocking.empty((parts[0].stop - parts[0].start, 4 * units, batch), g.dtype)
     for part in parts:
         times = range(length)[part]
-        gradients = room[: len(times)]
-        z = gradients[:, :4].reshape(len(times), 4 * units, batch)
+        z = room[: len(times)]
+        gradients = runs(z)
         steps = last_first(
             times,
             z,
-            gradients[:, :3],
-            gradients[:, 3:],
-            gradients[:, 4],
-            slots[part],
-            slots[part, FORGET],
+            *(gradients[:, slot * n : (slot + 1) * n] for slot in range(4)),
+            *(slots[part, slot * n : (slot + 1) * n] for slot in range(6)),
             columns.states[1:][part],
             outside[part],
             held[part],
         )
-        for number, d, by_c, by_h, spare, now, forget, state, more, masked in steps:
+        for (
+            number,
+            products,
+            di,
+            df,
+            dg,
+            do,
+            i,
+            f,
+            o,
+            g,
+            c,
+            t,
+            h,
+            more,
+            masked,
+        ) in steps:
             if more is not None:
                 np.add(dh, more, dh)
-            fill(now, state, plan)
-            np.multiply(dh, slopes.of_h, by_h)
+            fill(i, f, o, g, c, t, h, plan)
+            np.multiply(dh, slopes.h_by_o, do)
+            np.multiply(dh, slopes.h_by_c, slopes.h_by_c)
             if masked is not None:
-                np.copyto(by_h, 0, where=masked)
-                np.copyto(slopes.of_c, 0, where=masked)
-                forget = np.where(masked, 1, forget)
-                past = np.where(masked, dh, 0)
-            np.add(dc, spare, dc)
-            np.multiply(dc, slopes.of_c, by_c)
-            np.multiply(dc, forget, dc)
-            back(d, dh)
-            if masked is not None:
-                np.add(dh, past, dh)
-            flush(number, both)
+                past_h, past_c = np.where(masked, both, 0)
+            np.add(dc, slopes.h_by_c, dc)
+            np.multiply(dc, slopes.c_by_i, di)
+            np.multiply(dc, slopes.c_by_f, df)
+            np.multiply(dc, slopes.c_by_g, dg)
+            np.multiply(dc, f, dc)
+            if masked is None:
+                back(products, by_h)
+            else:
+                np.copyto(products, 0, where=masked)
+                np.copyto(by_c, 0, where=masked)
+                np.add(by_c, past_c, by_c)
+                back(products, by_h)
+                np.add(by_h, past_h, by_h)
+            if number % FLUSH_EVERY == 0:
+                flush(dh, dc)
         found.add(part, z)
-    return [*found.found(plan), dh.T, dc.T]
+    return [*found.found(plan), by_h.T, by_c.T]
 
 
 class Slopes(NamedTuple):
-    """Derivatives in a step: of h by the argument of o and by c, `of_h` (2, U, B); of c
-    by the arguments of i, f and g, `of_c` (3, U, B)."""
+    """Derivatives in a step: of h by o's argument and c; of c by those of i, f, g."""
 
-    of_h: np.ndarray
-    of_c: np.ndarray
-    by_o: np.ndarray
-    by_c: np.ndarray
-    by_gates: np.ndarray
-    by_g: np.ndarray
-    products: np.ndarray
+    h_by_o: np.ndarray
+    h_by_c: np.ndarray
+    c_by_i: np.ndarray
+    c_by_f: np.ndarray
+    c_by_g: np.ndarray
+    work: np.ndarray
 
-    @classmethod
-    def of(cls, room: np.ndarray) -> "Slopes":
-        return cls(room[:2], room[2:5], room[0], room[1], room[2:4], room[4], room[5:])
-
-    def by_products(self, now: np.ndarray, h: np.ndarray, plan: Plan) -> None:
+    def by_products(self, i, f, o, g, c, t, h, plan: Plan) -> None:
         """For tanh and sigmoid, in few calls: t o (1 - o) = h - h o, and so on."""
-        np.multiply(h, now[OUTPUT :: BENT - OUTPUT], self.of_h)
-        np.subtract(h, self.by_o, self.by_o)
-        np.subtract(now[OUTPUT], self.by_c, self.by_c)
-        products, gates = self.products, now[INPUT:OUTPUT]
-        np.multiply(gates, now[CANDIDATE:BENT], products)
-        np.multiply(gates, products, self.by_gates)
-        np.multiply(products[0], now[CANDIDATE], self.by_g)
-        np.subtract(products, self.by_gates, self.by_gates)
-        np.subtract(now[INPUT], self.by_g, self.by_g)
+        np.multiply(h, o, self.h_by_o)
+        np.subtract(h, self.h_by_o, self.h_by_o)
+        np.multiply(h, t, self.h_by_c)
+        np.subtract(o, self.h_by_c, self.h_by_c)
+        np.multiply(f, c, self.work)
+        np.multiply(f, self.work, self.c_by_f)
+        np.subtract(self.work, self.c_by_f, self.c_by_f)
+        np.multiply(i, g, self.work)
+        np.multiply(i, self.work, self.c_by_i)
+        np.subtract(self.work, self.c_by_i, self.c_by_i)
+        np.multiply(g, self.work, self.c_by_g)
+        np.subtract(i, self.c_by_g, self.c_by_g)
 
-    def by_outputs(self, now: np.ndarray, h: np.ndarray, plan: Plan) -> None:
+    def by_outputs(self, i, f, o, g, c, t, h, plan: Plan) -> None:
         """For any activations."""
-        slope(plan.gate, now[OUTPUT], self.by_o)
-        np.multiply(self.by_o, now[BENT], self.by_o)
-        slope(plan.activation, now[BENT], self.by_c)
-        np.multiply(self.by_c, now[OUTPUT], self.by_c)
-        slope(plan.gate, now[INPUT:OUTPUT], self.by_gates)
-        np.multiply(self.by_gates, now[CANDIDATE:BENT], self.by_gates)
-        slope(plan.activation, now[CANDIDATE], self.by_g)
-        np.multiply(self.by_g, now[INPUT], self.by_g)
+        for name, y, factor, target in (
+            (plan.gate, o, t, self.h_by_o),
+            (plan.activation, t, o, self.h_by_c),
+            (plan.gate, i, g, self.c_by_i),
+            (plan.gate, f, c, self.c_by_f),
+            (plan.activation, g, i, self.c_by_g),
+        ):
+            slope(name, y, target)
+            np.multiply(target, factor, target)
 
 
 def _usual(plan: Plan) -> bool:

@@ -130,11 +130,12 @@ def flush(*fading: np.ndarray) -> None:
 
 class Columns(NamedTuple):
     """Steps (T + 1, n U + F + 1, B), of which the last one has no input, and the states
-    before and after each, (T + 1, U * B): as one run a step, which NumPy does fastest."""
+    before and after each, (T + 1, U * B): one run a step, which NumPy does fastest."""
 
     steps: np.ndarray
     states: np.ndarray
     inputs: slice
+    units: int
 
     @classmethod
     def of(
@@ -151,7 +152,7 @@ class Columns(NamedTuple):
         else:
             states = blocking.empty((length + 1, units * batch), x.dtype)
         states[0].reshape(units, batch)[...] = 0 if h is None else h.T
-        return cls(steps, states, inputs)
+        return cls(steps, states, inputs, units)
 
     def seen(self, plan: Plan) -> Iterator[np.ndarray]:
         """The column of each step; to be asked for when its state is known."""
@@ -184,8 +185,7 @@ def hold(masked: np.ndarray, new: np.ndarray, old: np.ndarray) -> None:
 def output(columns: Columns, carry: np.ndarray | None, plan: Plan) -> np.ndarray:
     """States to be put out, (B, T or 1, U), and behind them the cell state if any."""
     shown = columns.states[1:] if plan.sequences else columns.states[-1:]
-    length, batch = len(shown), columns.steps.shape[2]
-    units = shown.shape[1] // max(1, batch)
+    length, batch, units = len(shown), columns.steps.shape[2], columns.units
     y = blocking.empty((batch, length + (carry is not None), units), shown.dtype)
     y[:, :length] = shown.reshape(length, units, batch).transpose(2, 0, 1)
     if carry is not None:

@@ -9,12 +9,14 @@ import numpy as np
 
 from minikeras.kernels import blocking
 from minikeras.kernels.recurrent import (
+    FLUSH_EVERY,
     Columns,
     Plan,
     Weights,
     flush,
     hold,
     output,
+    runs,
     scale,
     slope,
     squash,
@@ -28,28 +30,29 @@ from minikeras.kernels.recurrent_back import (
     last_first,
 )
 
-GATES = 1
-
 
 def forward(
     x: np.ndarray, w: Weights, states: Any, plan: Plan, keep: bool
 ) -> tuple[np.ndarray, Columns]:
     """As in `lstm.forward`, with one state."""
-    columns = Columns.of(x, states[0], len(w.recurrent), plan)
+    batch, length, _ = x.shape
+    units = len(w.recurrent)
+    columns = Columns.of(x, states[0], units, plan)
     stack = stacked(w, (0,), (scale(plan.activation),), plan)
     steps = zip(
         columns.seen(plan),
         columns.states[:-1],
         columns.states[1:],
-        plan.held(x.shape[1]),
+        plan.held(length),
         strict=True,
     )
     for number, (seen, old, new, masked) in enumerate(steps, 1):
-        np.matmul(stack, seen, new)
+        np.matmul(stack, seen, new.reshape(units, batch))
         squash(plan.activation, new, new)
         if masked is not None:
             hold(masked, new, old)
-        flush(number, new)
+        if number % FLUSH_EVERY == 0:
+            flush(new)
     return output(columns, None, plan), columns
 
 
@@ -57,31 +60,33 @@ def backward(
     columns: Columns, w: Weights, g: np.ndarray, plan: Plan, wanted: str
 ) -> list[Any]:
     """As in `lstm.backward`, with the letters "xwubh"."""
-    length, units, batch = columns.states.shape
-    length -= 1
+    length, _, batch = columns.steps.shape
+    length, units = length - 1, columns.units
     outside, held = arriving(g, length, plan), plan.held(length)
     found = Gradients(columns, w, wanted)
     back = StateGradient(w.recurrent, batch, plan)
-    dh = np.zeros((units, batch), g.dtype)
+    by_h = np.zeros((units, batch), g.dtype)
+    dh = by_h.reshape(-1)
     parts = chunks(length, units, batch, g.itemsize)
     room = blocking.empty((parts[0].stop - parts[0].start, units, batch), g.dtype)
     for part in parts:
         times = range(length)[part]
         z = room[: len(times)]
         states = columns.states[1:][part]
-        steps = last_first(times, z, states, outside[part], held[part])
-        for number, d, state, more, masked in steps:
+        steps = last_first(times, z, runs(z), states, outside[part], held[part])
+        for number, products, d, state, more, masked in steps:
             if more is not None:
                 np.add(dh, more, dh)
             slope(plan.activation, state, d)
             np.multiply(d, dh, d)
             if masked is None:
-                back(d, dh)
+                back(products, by_h)
             else:
-                np.copyto(d, 0, where=masked)
-                past = np.where(masked, dh, 0)
-                back(d, dh)
-                np.add(dh, past, dh)
-            flush(number, dh)
+                past = np.where(masked, by_h, 0)
+                np.copyto(products, 0, where=masked)
+                back(products, by_h)
+                np.add(by_h, past, by_h)
+            if number % FLUSH_EVERY == 0:
+                flush(dh)
         found.add(part, z)
-    return [*found.found(plan), dh.T]
+    return [*found.found(plan), by_h.T]
