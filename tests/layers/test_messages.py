@@ -226,9 +226,9 @@ REFUSED = {
         ["InputLayer: every size must be a whole number", "-3"],
     ),
     "sparse input": (lambda: Input((3,), sparse=True), ["`sparse`", "not offered"]),
-    "input of text": (
-        lambda: Input((3,), dtype="string"),
-        ["InputLayer: `dtype` must be a type of numbers", "dtype='string'"],
+    "input of words": (
+        lambda: Input((3,), dtype="text"),
+        ["InputLayer: `dtype` must be a type of numbers", "dtype='text'"],
     ),
     "input_shape of words": (
         lambda: Dense(1, input_shape=("a",)),

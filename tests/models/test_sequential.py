@@ -675,3 +675,20 @@ def test_totals_in_both_styles(make, total, size):
     box = []
     model.summary(print_fn=box.append, style="keras3")
     assert f" Total params: {total} ({size})\n" in "".join(box)
+
+
+def test_a_model_of_texts():
+    texts = np.array([["good film"], ["bad film"]])
+    vectors = layers.TextVectorization(output_mode="multi_hot")
+    vectors.adapt(texts)
+    model = keras.Sequential(
+        [keras.Input((1,), dtype="string"), vectors, layers.Dense(1)]
+    )
+    assert model.predict(texts, verbose=0).shape == (2, 1)
+    model.compile("sgd", "mse")
+    model.fit(texts, np.ones((2, 1)), verbose=0)
+    again = keras.Sequential.from_config(model.get_config())
+    assert again.input_shape == (None, 1)
+    numbers = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    with pytest.raises(ValueError, match="must hold numbers. Received texts"):
+        numbers.predict(texts, verbose=0)
