@@ -149,24 +149,24 @@ def _candidate_inputs(columns: Columns, w: Weights, plan: Plan) -> np.ndarray:
 
 
 def backward(
-    tape: Tape, w: Weights, g: np.ndarray, plan: Plan, wanted: str
+    tape: Tape, w: Weights, dy: np.ndarray, plan: Plan, wanted: str
 ) -> list[Any]:
     """As in `lstm.backward`, with the letters "xwubh"."""
     columns, slots = tape
     length, batch, units = len(slots), columns.steps.shape[2], columns.units
     n = units * batch
-    outside, held = arriving(g, length, plan), plan.held(length)
+    outside, held = arriving(dy, length, plan), plan.held(length)
     products = w.recurrent if plan.reset_after else w.recurrent[:, : 2 * units]
     back = StateGradient(products, batch, plan)
     candidate = w.recurrent[:, 2 * units :]
-    slopes = Slopes(*np.empty((4, n), g.dtype))
-    by_h, inner, past = np.zeros((3, units, batch), g.dtype)
+    slopes = Slopes(*np.empty((4, n), dy.dtype))
+    by_h, inner, past = np.zeros((3, units, batch), dy.dtype)
     dh, d_inner, d_past = (values.reshape(n) for values in (by_h, inner, past))
     factor = None if plan.dropped is None else plan.dropped[-1].reshape(n)
-    parts = chunks(length, 3 * units, batch, g.itemsize)
+    parts = chunks(length, 3 * units, batch, dy.itemsize)
     count = 4 if plan.reset_after else 3
     steps_at_once = parts[0].stop - parts[0].start
-    room = blocking.empty((steps_at_once, count * units, batch), g.dtype)  # a, z, r, q
+    room = blocking.empty((steps_at_once, count * units, batch), dy.dtype)  # a, z, r, q
     found = Gradients(tape, w, plan, wanted)
     for part in parts:
         times = range(length)[part]

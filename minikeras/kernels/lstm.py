@@ -114,24 +114,28 @@ def forward(
 
 
 def backward(
-    tape: Tape, w: Weights, g: np.ndarray, plan: Plan, wanted: str
+    tape: Tape, w: Weights, dy: np.ndarray, plan: Plan, wanted: str
 ) -> list[Any]:
-    """Gradients of x, kernel, recurrent, bias, h and c, which are the letters "xwubhc":
-    what is not wanted may be None."""
+    """Gradients of x, kernel, recurrent, bias, h and c by that of the outputs.
+
+    Args:
+        dy: gradient of the outputs.
+        wanted: letters of "xwubhc"; the gradients of others may be None.
+    """
     columns, slots = tape
     length, batch, units = len(slots), columns.steps.shape[2], columns.units
     n = units * batch
-    outside, held = arriving(g, length, plan), plan.held(length)
+    outside, held = arriving(dy, length, plan), plan.held(length)
     found = Gradients(columns, w, wanted)
     back = StateGradient(w.recurrent, batch, plan)
-    slopes = Slopes(*np.empty((6, n), g.dtype))
+    slopes = Slopes(*np.empty((6, n), dy.dtype))
     fill = slopes.by_products if _usual(plan) else slopes.by_outputs
-    by_h, by_c = both = np.zeros((2, units, batch), g.dtype)
+    by_h, by_c = both = np.zeros((2, units, batch), dy.dtype)
     if plan.carry:
-        by_c[...] = g[:, -1].T
+        by_c[...] = dy[:, -1].T
     dh, dc = runs(both)
-    parts = chunks(length, 4 * units, batch, g.itemsize)
-    room = blocking.empty((parts[0].stop - parts[0].start, 4 * units, batch), g.dtype)
+    parts = chunks(length, 4 * units, batch, dy.itemsize)
+    room = blocking.empty((parts[0].stop - parts[0].start, 4 * units, batch), dy.dtype)
     for part in parts:
         times = range(length)[part]
         z = room[: len(times)]
@@ -145,23 +149,8 @@ def backward(
             outside[part],
             held[part],
         )
-        for (
-            number,
-            products,
-            di,
-            df,
-            dg,
-            do,
-            i,
-            f,
-            o,
-            g,
-            c,
-            t,
-            h,
-            more,
-            masked,
-        ) in steps:
+        for step in steps:
+            number, products, di, df, dg, do, i, f, o, g, c, t, h, more, masked = step
             if more is not None:
                 np.add(dh, more, dh)
             fill(i, f, o, g, c, t, h, plan)

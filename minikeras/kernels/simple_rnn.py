@@ -57,18 +57,18 @@ def forward(
 
 
 def backward(
-    columns: Columns, w: Weights, g: np.ndarray, plan: Plan, wanted: str
+    columns: Columns, w: Weights, dy: np.ndarray, plan: Plan, wanted: str
 ) -> list[Any]:
     """As in `lstm.backward`, with the letters "xwubh"."""
     length, _, batch = columns.steps.shape
     length, units = length - 1, columns.units
-    outside, held = arriving(g, length, plan), plan.held(length)
+    outside, held = arriving(dy, length, plan), plan.held(length)
     found = Gradients(columns, w, wanted)
     back = StateGradient(w.recurrent, batch, plan)
-    by_h = np.zeros((units, batch), g.dtype)
+    by_h = np.zeros((units, batch), dy.dtype)
     dh = by_h.reshape(-1)
-    parts = chunks(length, units, batch, g.itemsize)
-    room = blocking.empty((parts[0].stop - parts[0].start, units, batch), g.dtype)
+    parts = chunks(length, units, batch, dy.itemsize)
+    room = blocking.empty((parts[0].stop - parts[0].start, units, batch), dy.dtype)
     for part in parts:
         times = range(length)[part]
         z = room[: len(times)]
