@@ -10,112 +10,12 @@ import sys
 
 import numpy as np
 
+from benchmarks import convolutions, steps
+from benchmarks.settings import replaced, run_with
 from benchmarks.timing import report
-from minikeras import config
-from minikeras.kernels import blocking, conv, pool, update
+from minikeras.kernels import adaptive, blocking, embedding, norm, norm_rows, pool
 from minikeras.kernels.windows import cell_places, geometry
-
-# images, size, channels, filters, kernel, padding
-SHAPES = [
-    (128, 28, 1, 32, 3, "valid"),
-    (128, 13, 32, 64, 3, "valid"),
-    (32, 20, 16, 32, 3, "valid"),
-    (32, 18, 32, 64, 5, "valid"),
-    (32, 14, 64, 128, 7, "valid"),
-    (64, 32, 3, 32, 3, "same"),
-    (64, 32, 32, 32, 3, "same"),
-    (64, 16, 64, 64, 3, "same"),
-    (64, 8, 128, 128, 3, "same"),
-]
-
-
-def _convolution(shape):
-    count, size, channels, filters, kernel, padding = shape
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((count, size, size, channels), np.float32)
-    w = rng.standard_normal((kernel, kernel, channels, filters), np.float32)
-    where = geometry((size, size), (kernel, kernel), (1, 1), padding)
-    g = rng.standard_normal((count, *where.out, filters), np.float32)
-    return x, w, g, where
-
-
-def scatter_case():
-    """Input gradient: windows of the padded gradient, or a matmul for each cell."""
-    for shape in SHAPES:
-        _scatter_ways(shape)
-
-
-def _scatter_ways(shape):
-    x, w, g, where = _convolution(shape)
-
-    def run(scatter):
-        dx = blocking.empty(x.shape, x.dtype)
-        blocking.parallel(
-            lambda part: scatter(g[part], dx[part]),
-            conv._slices(g, w, where, x.shape[-1]),
-        )
-
-    report(
-        f"input gradient {shape}",
-        {
-            "cells": lambda: run(conv._scatter_by_cells(w, where, 1)),
-            "windows": lambda: run(conv._scatter_by_windows(w, where)),
-            "chosen": lambda: run(conv._scatter(w, where, 1)),
-        },
-    )
-
-
-def columns_case():
-    """Copying windows row by row, or transposed where their runs are short."""
-    for shape in SHAPES:
-        x, w, _, where = _convolution(shape)
-        padded = conv._pad(x[:8], where)
-        view = conv.sliding(padded, where.out, where.kernel, (1, 1), (1, 1))
-        flat = view.transpose(3, 4, 5, 0, 1, 2)
-        rows, across = np.empty(view.shape, "f4"), np.empty(flat.shape, "f4")
-        report(
-            f"window copy {shape}",
-            {
-                "row by row": lambda a=rows, v=view: np.copyto(a, v),
-                "transposed": lambda a=across, v=flat: np.copyto(a, v),
-            },
-        )
-
-
-def conv_case():
-    """Forward and backward: one slice for the whole batch, slices, and threads."""
-    for shape in SHAPES:
-        x, w, g, where = _convolution(shape)
-        bias = np.zeros(w.shape[-1], "f4")
-        y = conv.convolve(x, w, bias, where, relu=True)
-
-        def forward(threads, size, x=x, w=w, bias=bias, where=where):
-            _with(threads, size, lambda: conv.convolve(x, w, bias, where, relu=True))
-
-        def backward(threads, size, x=x, w=w, y=y, g=g, where=where):
-            _with(threads, size, lambda: conv.backward(x, w, y, g, where))
-
-        for name, run in (("forward", forward), ("backward", backward)):
-            report(
-                f"{name} {shape}",
-                {
-                    "one slice, one thread": lambda r=run: r(1, 1 << 40),
-                    "slices, one thread": lambda r=run: r(1, None),
-                    "slices, all threads": lambda r=run: r(None, None),
-                },
-            )
-
-
-def _with(threads, size, run):
-    before = blocking.SLICE_BYTES, blocking.MIN_SLICES
-    config.set_threads(threads)
-    if size is not None:
-        blocking.SLICE_BYTES, blocking.MIN_SLICES = size, 1
-    try:
-        run()
-    finally:
-        blocking.SLICE_BYTES, blocking.MIN_SLICES = before
-        config.set_threads(None)
+from minikeras.ops.adaptive import sum_cells
 
 
 def pool_case():
@@ -163,42 +63,157 @@ def index_case():
     )
 
 
-def buffers_case():
-    """A training step of a convnet in fresh memory, or in memory used before."""
-    from benchmarks.models import cnn, step_of
+def adaptive_case():
+    """Pooling to a number of windows: one at a time, or all that look alike at once."""
+    for size, channels, out in ((32, 32, 8), (28, 64, 6), (56, 16, 7), (9, 256, 4)):
+        x = np.random.default_rng(0).standard_normal(
+            (16, size, size, channels), np.float32
+        )
+        y = adaptive.max_pool(x, 2, out)
+        for name, reduce, run in (
+            ("max", np.max, lambda x=x, n=out: adaptive.max_pool(x, 2, n)),
+            ("mean", np.mean, lambda x=x, n=out: adaptive.average_pool(x, 2, n)),
+            ("argmax", np.argmax, lambda x=x, y=y: adaptive.first_max(x, y, 2)),
+        ):
+            each = replaced(adaptive, "gcd", lambda *sizes: 1, run)
+            report(
+                f"adaptive {name}, {x.shape} to {out} columns, one thread",
+                {
+                    "NumPy, window by window": lambda x=x, n=out, r=reduce: [
+                        r(x[:, :, first:end], axis=2)
+                        for first, end in adaptive.window_bounds(x.shape[2], n)
+                    ],
+                    "cells, window by window": lambda r=each: run_with(r, threads=1),
+                    "cells, like windows at once": lambda r=run: run_with(r, threads=1),
+                },
+            )
 
-    step = step_of(*cnn())
 
-    def fresh():
-        before, blocking.SMALL = blocking.SMALL, 1 << 60
-        step()
-        blocking.SMALL = before
+def sum_cells_case():
+    """Global average pooling: a sum over the middle axes, or products with ones."""
+    for shape in ((32, 7, 7, 512), (32, 28, 28, 64), (64, 100, 128)):
+        x = np.random.default_rng(0).standard_normal(shape, np.float32)
+        axes = tuple(range(1, x.ndim - 1))
+        report(
+            f"sum of the cells of {shape}",
+            {
+                "np.sum": lambda x=x, axes=axes: np.sum(x, axis=axes),
+                "products with ones": lambda x=x: sum_cells(x),
+            },
+        )
 
-    report("convnet step, batch 128", {"fresh": fresh, "reused": step})
+
+def embedding_case():
+    """Gradient of an embedding: rows added up, or their numbers, all or in blocks."""
+    for count, rows, width in (
+        (3200, 10000, 64),
+        (3200, 1000, 16),
+        (8192, 50, 8),
+        (65536, 10000, 64),
+        (256, 30000, 300),
+    ):
+        rng = np.random.default_rng(0)
+        g = rng.standard_normal((count, width), np.float32)
+        index = rng.integers(0, rows, count)
+
+        def row_by_row(g=g, index=index, rows=rows, width=width):
+            table = blocking.empty((rows, width), g.dtype)
+            table.fill(0)
+            np.add.at(table, index, g)
+
+        def sorted_rows(g=g, index=index, rows=rows, width=width):
+            table = blocking.empty((rows, width), g.dtype)
+            table.fill(0)
+            order = np.argsort(index, kind="stable")
+            ascending = index[order]
+            starts = np.flatnonzero(np.diff(ascending, prepend=-1))
+            table[ascending[starts]] = np.add.reduceat(g[order], starts, axis=0)
+
+        def numbers(g=g, index=index, rows=rows):
+            embedding.scatter_add(g, index, rows)
+
+        report(
+            f"{count} rows of {width} into {rows}",
+            {
+                "row by row": row_by_row,
+                "sorted, then reduced": sorted_rows,
+                "all numbers at once": replaced(embedding, "_BLOCK", 1 << 62, numbers),
+                "numbers in blocks": numbers,
+            },
+        )
 
 
-def denormals_case():
-    """Adam on weights whose gradients have been zero for long, with and without."""
-    w, m, v = (np.ones(1 << 18, "f4") for _ in range(3))
-    g = np.zeros_like(w)
+def norm_case():
+    """Normalisation of columns and rows: formulas of NumPy, or in cache-sized pieces
+    with long runs; sums of rows by `np.add.reduce`, or as products."""
+    for layout in (
+        (1, 64 * 32 * 32, 32, 1),  # batch normalisation of images
+        (1, 256, 512, 1),  # of vectors
+        (32, 28 * 28, 8, 8),  # group normalisation
+        (3200, 1, 1, 64),  # layer normalisation of sequences
+        (8192, 1, 1, 512),
+    ):
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal(layout, np.float32)
+        g = rng.standard_normal(layout, np.float32)
+        gamma = rng.standard_normal(layout[2] * layout[3], np.float32)
+        stats = norm.statistics(x)
+        other = (norm, "RUN", 1), "rows one by one"
+        if layout[1] == layout[2] == 1:
+            other = (norm_rows, "_row_sum", _reduced_row_sum), "sums reduced"
 
-    def step(flush, start):
-        m[...] = start
-        update.adam(w, g, m, v, None, 1e-3, 0.9, 0.999, 1e-7, flush=flush)
+        def forward(x=x, gamma=gamma):
+            norm.normalize(x, gamma, gamma, norm.statistics(x), 1e-3)
 
-    report(
-        "Adam step, 262,144 weights",
-        {
-            "moments of 1e-40, as they come": lambda: step(False, 1e-40),
-            "moments flushed to zero": lambda: step(False, 0.0),
-            "a step that flushes": lambda: step(True, 0.0),
-        },
-    )
+        def backward(x=x, g=g, gamma=gamma, stats=stats):
+            norm.backward(x, gamma, g, stats, 1e-3)
+
+        ways = {
+            "forward": (lambda x=x, a=gamma: _norm_formula(x, a), forward),
+            "backward": (
+                lambda x=x, g=g, a=gamma: _norm_backward_formula(x, a, g),
+                backward,
+            ),
+        }
+        for name, (formula, run) in ways.items():
+            report(
+                f"normalisation {name}, blocks, rows, groups, columns {layout}",
+                {
+                    "formula": formula,
+                    f"{other[1]}, one thread": replaced(
+                        *other[0], lambda r=run: run_with(r, threads=1)
+                    ),
+                    "chosen, one thread": lambda r=run: run_with(r, threads=1),
+                    "chosen": run,
+                },
+            )
+
+
+def _reduced_row_sum(x, y):
+    product = x if y is None else x * y
+    return np.add.reduce(product, axis=1, keepdims=True).astype(np.float64)
+
+
+def _norm_formula(x, gamma):
+    scale = gamma.reshape(x.shape[2:])
+    mean = x.mean((1, 3), keepdims=True)
+    inverse = 1 / np.sqrt(x.var((1, 3), keepdims=True) + np.float32(1e-3))
+    return (x - mean) * inverse * scale + scale
+
+
+def _norm_backward_formula(x, gamma, g):
+    inverse = 1 / np.sqrt(x.var((1, 3), keepdims=True) + np.float32(1e-3))
+    xhat = (x - x.mean((1, 3), keepdims=True)) * inverse
+    scaled = g * gamma.reshape(x.shape[2:])
+    dx = scaled - scaled.mean((1, 3), keepdims=True)
+    dx -= xhat * (scaled * xhat).mean((1, 3), keepdims=True)
+    return dx * inverse, (g * xhat).sum((0, 1)), g.sum((0, 1))
 
 
 CASES = {
-    name.removesuffix("_case"): run
-    for name, run in list(globals().items())
+    name.removesuffix("_case").replace("_", "-"): run
+    for module in (vars(convolutions), globals(), vars(steps))
+    for name, run in list(module.items())
     if name.endswith("_case")
 }
 

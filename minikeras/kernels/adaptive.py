@@ -62,7 +62,8 @@ def first_max(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
         index[...] = 0
         for i, first, end in _windows(x, y):
             # Cells before the first equal one are counted: a masked copy of the
-            # number would take ten times as long, on branches nobody can predict.
+            # number would take ten times as long, on branches nobody can predict
+            # (benchmarks/kernels.py, case "adaptive").
             smaller = np.ones(index[:, :, i].shape, bool)
             for cell in range(first, end - 1):
                 smaller &= x[:, :, cell] != y[:, :, i]
@@ -115,7 +116,9 @@ def _reduce(
         for i, first, end in _windows(x, y):
             target = y[:, :, i]
             target[...] = x[:, :, first]
-            for cell in range(first + 1, end):  # faster than reduce: runs of R
+            # Faster than reduce for short runs R, slower from about 64 numbers on
+            # (benchmarks/kernels.py, case "adaptive").
+            for cell in range(first + 1, end):
                 combine(target, x[:, :, cell], out=target)
             if mean:
                 target /= x.dtype.type(end - first)

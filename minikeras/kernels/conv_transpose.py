@@ -88,7 +88,7 @@ def _scatter_by_blocks(w: np.ndarray, geometry: Geometry) -> Any:
 
     Neighbouring positions are a stride apart in y, so that many neighbouring cells of
     the kernel fill whole rows: the sums run over `stride * F` numbers and not over F
-    (three times as fast with few filters).
+    (twice as fast with few filters; benchmarks/kernels.py, case "transposed").
     """
     *leading, last = geometry.kernel
     filters, channels = w.shape[-2:]

@@ -12,11 +12,12 @@ Three products are one family, as in `kernels/conv.py`:
 
 No channels are mixed, so there is no matrix product: for each cell of the window a
 shifted x is multiplied by that cell's weights and added. One `einsum` over all cells
-does it three times as fast as a multiplication and an addition for each, since a row
-of y stays in the cache while the cells pass. Its inner loop runs over columns and
-channels together, with the weights repeated along some columns. For that, columns must
-lie one after the other: with a stride above 1 they are first dealt out, so that those
-which one cell of the window meets are neighbours.
+does it up to five times as fast as a multiplication and an addition for each, since a
+row of y stays in the cache while the cells pass (benchmarks/kernels.py, case
+"depthwise"). Its inner loop runs over columns and channels together, with the weights
+repeated along some columns. For that, columns must lie one after the other: with a
+stride above 1 they are first dealt out, so that those which one cell of the window
+meets are neighbours.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,9 @@ import numpy as np
 from minikeras.kernels import blocking, norm_rows
 from minikeras.kernels.norm_rows import FAR, Stats, split
 
-RUN = 2048  # numbers that one call of NumPy's inner loop should see
+# Numbers that one call of NumPy's inner loop should see: short rows are taken several
+# at a time (benchmarks/kernels.py, case "norm").
+RUN = 2048
 
 
 class Piece(NamedTuple):

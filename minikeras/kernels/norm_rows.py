@@ -65,7 +65,10 @@ def row_stats(x: np.ndarray, centred: bool) -> Stats:
 
 
 def _row_sum(x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-    """Sum of x, or of x * y, over each row, (rows, 1) in float64."""
+    """Sum of x, or of x * y, over each row, (rows, 1) in float64.
+
+    As products: `np.add.reduce` is slower (benchmarks/kernels.py, case "norm").
+    """
     if y is None:
         total = x @ np.ones(x.shape[1], x.dtype)
     else:

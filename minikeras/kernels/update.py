@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.kernels import blocking
 
-PIECE = 1 << 16  # numbers in a piece: parameters, gradient, slots fit in the cache
+PIECE = 1 << 14  # numbers in a piece: parameters, gradient, slots fit in the cache
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
 

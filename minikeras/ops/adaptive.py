@@ -96,8 +96,8 @@ def_linear(average_backward)
 def sum_cells(x):
     """(N, S..., C) summed to (N, C): a product with ones for each axis.
 
-    Twice as fast as np.sum over axes in the middle, and sums of sums lose fewer digits
-    than one long sum.
+    Twice as fast as np.sum over axes in the middle (benchmarks/kernels.py, case
+    "sum-cells"), and sums of sums lose fewer digits than one long sum.
     """
     total = x
     with single_threaded_blas:

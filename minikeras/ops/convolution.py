@@ -145,7 +145,7 @@ def merge_groups(w: Array, groups: int) -> Array:
     """The kernel (K, C/G, F) of fewer groups, zero where they mix the old ones.
 
     A matmul needs some channels to pay: two in each of 32 groups took three times as
-    long as 16 in each of 4, the zeros included.
+    long as 16 in each of 4, the zeros included (benchmarks/kernels.py, case "groups").
     """
     *kernel, size, filters = w.shape
     merged = next(

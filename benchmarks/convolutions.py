@@ -1,0 +1,253 @@
+"""What the fast paths of the convolutions gain; run by `benchmarks.kernels`."""
+
+import numpy as np
+
+from benchmarks.settings import replaced, run_with
+from benchmarks.timing import report
+from minikeras.kernels import blocking, conv, conv_transpose, depthwise
+from minikeras.kernels.windows import geometry, transposed_geometry
+from minikeras.ops.convolution import merge_groups
+
+# images, size, channels, filters, kernel, padding
+SHAPES = [
+    (128, 28, 1, 32, 3, "valid"),
+    (128, 13, 32, 64, 3, "valid"),
+    (32, 20, 16, 32, 3, "valid"),
+    (32, 18, 32, 64, 5, "valid"),
+    (32, 14, 64, 128, 7, "valid"),
+    (64, 32, 3, 32, 3, "same"),
+    (64, 32, 32, 32, 3, "same"),
+    (64, 16, 64, 64, 3, "same"),
+    (64, 8, 128, 128, 3, "same"),
+]
+
+
+def _convolution(shape):
+    count, size, channels, filters, kernel, padding = shape
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((count, size, size, channels), np.float32)
+    w = rng.standard_normal((kernel, kernel, channels, filters), np.float32)
+    where = geometry((size, size), (kernel, kernel), (1, 1), padding)
+    g = rng.standard_normal((count, *where.out, filters), np.float32)
+    return x, w, g, where
+
+
+def scatter_case():
+    """Input gradient: windows of the padded gradient, or a matmul for each cell."""
+    for shape in SHAPES:
+        _scatter_ways(shape)
+
+
+def _scatter_ways(shape):
+    x, w, g, where = _convolution(shape)
+
+    def run(scatter):
+        dx = blocking.empty(x.shape, x.dtype)
+        blocking.parallel(
+            lambda part: scatter(g[part], dx[part]),
+            conv._slices(g, w, where, x.shape[-1]),
+        )
+
+    report(
+        f"input gradient {shape}",
+        {
+            "cells": lambda: run(conv._scatter_by_cells(w, where, 1)),
+            "windows": lambda: run(conv._scatter_by_windows(w, where)),
+            "chosen": lambda: run(conv._scatter(w, where, 1)),
+        },
+    )
+
+
+def columns_case():
+    """Copying windows row by row, or transposed where their runs are short."""
+    for shape in SHAPES:
+        x, w, _, where = _convolution(shape)
+        padded = conv._pad(x[:8], where)
+        view = conv.sliding(padded, where.out, where.kernel, (1, 1), (1, 1))
+        flat = view.transpose(3, 4, 5, 0, 1, 2)
+        rows, across = np.empty(view.shape, "f4"), np.empty(flat.shape, "f4")
+        report(
+            f"window copy {shape}",
+            {
+                "row by row": lambda a=rows, v=view: np.copyto(a, v),
+                "transposed": lambda a=across, v=flat: np.copyto(a, v),
+            },
+        )
+
+
+def conv_case():
+    """Forward and backward: one slice for the whole batch, slices, and threads."""
+    for shape in SHAPES:
+        x, w, g, where = _convolution(shape)
+        bias = np.zeros(w.shape[-1], "f4")
+        y = conv.convolve(x, w, bias, where, relu=True)
+
+        def forward(threads, size, x=x, w=w, bias=bias, where=where):
+            run_with(lambda: conv.convolve(x, w, bias, where, relu=True), threads, size)
+
+        def backward(threads, size, x=x, w=w, y=y, g=g, where=where):
+            run_with(lambda: conv.backward(x, w, y, g, where), threads, size)
+
+        for name, run in (("forward", forward), ("backward", backward)):
+            report(
+                f"{name} {shape}",
+                {
+                    "one slice, one thread": lambda r=run: r(1, 1 << 40),
+                    "slices, one thread": lambda r=run: r(1, None),
+                    "slices, all threads": lambda r=run: r(None, None),
+                },
+            )
+
+
+def groups_case():
+    """Convolution in many small groups: as they are, or some merged into one."""
+    for channels, groups, size in (
+        (64, 32, 28),
+        (64, 16, 28),
+        (64, 8, 28),
+        (48, 6, 14),
+    ):
+        x, w, g, where = _convolution((32, size, channels, channels, 3, "same"))
+        w = np.ascontiguousarray(w[..., : channels // groups, :])
+        y = conv.convolve(x, w, None, where, groups, relu=True)
+
+        def forward(merge, x=x, w=w, where=where, groups=groups):
+            if merge:
+                w = merge_groups(w, groups)
+                groups = x.shape[-1] // w.shape[-2]
+            conv.convolve(x, w, None, where, groups, relu=True)
+
+        def backward(merge, x=x, w=w, y=y, g=g, where=where, groups=groups):
+            if merge:
+                w = merge_groups(w, groups)
+                groups = x.shape[-1] // w.shape[-2]
+            conv.backward(x, w, y, g, where, groups)
+
+        for name, run in (("forward", forward), ("backward", backward)):
+            report(
+                f"{name}, {channels} channels {size}x{size} in {groups} groups",
+                {
+                    "each group by itself": lambda r=run: r(False),
+                    "merged": lambda r=run: r(True),
+                },
+            )
+
+
+def depthwise_case():
+    """Depthwise convolution: cell by cell, or one einsum over long runs."""
+    for count, size, channels, depth, kernel, stride in (
+        (64, 32, 32, 1, 3, 1),
+        (32, 28, 64, 1, 3, 1),
+        (32, 28, 64, 1, 3, 2),
+        (32, 14, 128, 1, 5, 1),
+        (32, 28, 16, 2, 3, 1),
+    ):
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((count, size, size, channels), np.float32)
+        w = rng.standard_normal((kernel, kernel, channels, depth), np.float32)
+        where = geometry((size, size), (kernel, kernel), (stride, stride), "same")
+        g = rng.standard_normal((count, *where.out, channels * depth), np.float32)
+        grouped = w.reshape(kernel, kernel, 1, -1)
+        title = f"{x.shape}, {depth} filters each, {kernel}x{kernel}, stride {stride}"
+        products = {
+            "forward": lambda x=x, w=w, at=where: depthwise.convolve(x, w, None, at),
+            "dx": lambda g=g, w=w, at=where: depthwise.input_gradient(g, w, at),
+            "dw": lambda x=x, g=g, at=where: depthwise.filter_gradient(x, g, at),
+        }
+        groups = {
+            "forward": lambda x=x, w=grouped, at=where, c=channels: conv.convolve(
+                x, w, None, at, c
+            ),
+            "dx": lambda g=g, w=grouped, at=where, c=channels: conv.input_gradient(
+                g, w, at, c
+            ),
+            "dw": lambda x=x, g=g, at=where, c=channels: conv.filter_gradient(
+                x, g, at, c
+            ),
+        }
+        for name, run in products.items():
+            plain = ("_sum_products", _cell_by_cell)
+            if name == "dw":
+                plain = ("_sum_of_product", _multiplied_then_summed)
+            report(
+                f"depthwise {name} {title}",
+                {
+                    "cell by cell": replaced(depthwise, *plain, run),
+                    "a group for each channel": groups[name],
+                    "einsum, column by column": replaced(depthwise, "RUN", 1, run),
+                    "einsum, long runs": run,
+                },
+            )
+
+
+def _cell_by_cell(terms, out):
+    """`depthwise._sum_products` as a multiplication and an addition for each cell."""
+    out[...] = 0
+    work = blocking.empty(out.shape, out.dtype)
+    for windows, weights in terms:
+        cells = windows.shape[: windows.ndim - out.ndim]
+        for columns, width in depthwise._blocks(out.shape[-1], weights.shape[-1]):
+            product = depthwise._split(work[..., columns], width)
+            for cell in np.ndindex(cells):
+                source = depthwise._split(windows[cell][..., columns], width)
+                np.multiply(source, weights[cell][:width], out=product)
+                out[..., columns] += work[..., columns]
+
+
+def _multiplied_then_summed(x, g, length):
+    """`depthwise._sum_of_product` with the product in an array of its own."""
+    total = np.zeros(length, x.dtype)
+    product = blocking.empty(x.shape, x.dtype)
+    np.multiply(x, g, out=product)
+    for columns, width in depthwise._blocks(x.shape[-1], length):
+        total[:width] += product[..., columns].reshape(-1, width).sum(axis=0)
+    return total
+
+
+def transposed_case():
+    """Transposed convolution: sums cell by cell, or in blocks as wide as the stride;
+    backward as two products, or as one that makes the windows once."""
+    for size, channels, filters, kernel, stride in (
+        (16, 64, 3, 4, 2),
+        (16, 64, 16, 3, 2),
+        (14, 64, 32, 5, 2),
+        (7, 128, 64, 5, 2),
+        (8, 128, 64, 2, 2),
+        (7, 64, 16, 5, 3),
+    ):
+        rng = np.random.default_rng(0)
+        where = transposed_geometry((size,) * 2, (kernel,) * 2, (stride,) * 2, "same")
+        x = rng.standard_normal((64, size, size, channels), np.float32)
+        w = rng.standard_normal((kernel, kernel, filters, channels), np.float32)
+        g = rng.standard_normal((64, *where.sizes, filters), np.float32)
+
+        def run(x=x, w=w, where=where):
+            conv_transpose.convolve_transposed(x, w, None, where)
+
+        def two_products(x=x, w=w, g=g, where=where):
+            conv.convolve(g, w, None, where)
+            conv.filter_gradient(g, x, where)
+            np.add.reduce(g.reshape(-1, g.shape[-1]), axis=0)
+
+        title = f"{x.shape}, {filters} filters {kernel}x{kernel}, stride {stride}"
+        report(
+            f"transposed {title}",
+            {
+                "cell by cell": replaced(
+                    conv_transpose,
+                    "_scatter_by_blocks",
+                    lambda w, where: conv._scatter_by_cells(w, where, 1),
+                    run,
+                ),
+                "in blocks": run,
+            },
+        )
+        report(
+            f"transposed backward {title}",
+            {
+                "two products": two_products,
+                "in one": lambda x=x, w=w, g=g, where=where: conv_transpose.backward(
+                    x, w, None, g, where
+                ),
+            },
+        )

@@ -1,0 +1,107 @@
+"""What the fast paths of a training step gain; run by `benchmarks.kernels`."""
+
+import numpy as np
+
+from benchmarks.models import cnn, step_of
+from benchmarks.settings import replaced, run_with
+from benchmarks.timing import report
+from minikeras import Variable, ops
+from minikeras.kernels import blocking, dense, update
+from minikeras.ops import log_loss
+from minikeras.training.step import backpropagate
+
+
+def buffers_case():
+    """A training step of a convnet in fresh memory, or in memory used before."""
+    step = step_of(*cnn())
+
+    def fresh():
+        before, blocking.SMALL = blocking.SMALL, 1 << 60
+        step()
+        blocking.SMALL = before
+
+    report("convnet step, batch 128", {"fresh": fresh, "reused": step})
+
+
+def denormals_case():
+    """Adam on weights whose gradients have been zero for long, with and without."""
+    w, m, v = (np.ones(1 << 18, "f4") for _ in range(3))
+    g = np.zeros_like(w)
+
+    def step(flush, start):
+        m[...] = start
+        update.adam(w, g, m, v, None, 1e-3, 0.9, 0.999, 1e-7, flush=flush)
+
+    report(
+        "Adam step, 262,144 weights",
+        {
+            "moments of 1e-40, as they come": lambda: step(False, 1e-40),
+            "moments flushed to zero": lambda: step(False, 0.0),
+            "a step that flushes": lambda: step(True, 0.0),
+        },
+    )
+
+
+def adam_case():
+    """Adam on all weights at once, in pieces, and in pieces on several threads."""
+    for count in (1 << 17, 1 << 20, 1 << 22):
+        w, g, m, v = (np.ones(count, "f4") for _ in range(4))
+
+        def step(w=w, g=g, m=m, v=v):
+            update.adam(w, g, m, v, None, 1e-3, 0.9, 0.999, 1e-7)
+
+        report(
+            f"Adam step, {count:,} weights",
+            {
+                "all at once": replaced(update, "PIECE", 1 << 62, step),
+                "pieces, one thread": lambda r=step: run_with(r, threads=1),
+                "pieces, all threads": step,
+            },
+        )
+
+
+def tiny_case():
+    """Small matrix products of a dense layer: as a parallel region, or directly."""
+    for rows, inputs, outputs in ((1, 64, 64), (32, 64, 10), (32, 64, 64)):
+        x, w = np.ones((rows, inputs), "f4"), np.ones((inputs, outputs), "f4")
+        bias = np.zeros(outputs, "f4")
+
+        def run(x=x, w=w, bias=bias):
+            dense.dense(x, w, bias, relu=True)
+
+        report(
+            f"dense {x.shape} @ {w.shape}",
+            {"region": replaced(dense, "TINY", -1, run), "directly": run},
+        )
+
+
+def cross_entropy_case():
+    """Cross-entropy of labels with its gradient: composed, or one primitive."""
+    for rows, classes in ((32, 10), (128, 10), (64, 1000)):
+        rng = np.random.default_rng(0)
+        logits = rng.standard_normal((rows, classes), np.float32)
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        labels = rng.integers(0, classes, rows)
+        low = {"low": 1e-7, "high": 1 - 1e-7}
+        for name, values, more, composed, fused in (
+            (
+                "probabilities",
+                p,
+                low,
+                log_loss._probabilities_composed,
+                log_loss._from_probabilities,
+            ),
+            ("logits", logits, {}, log_loss._logits_composed, log_loss._from_logits),
+        ):
+            variable = Variable(values)
+
+            def step(function, v=variable, labels=labels, more=more):
+                return lambda: backpropagate(
+                    lambda: (ops.sum(function(v.value, labels=labels, **more)), None),
+                    [v],
+                )
+
+            report(
+                f"cross-entropy of {name} {values.shape}",
+                {"composed": step(composed), "one primitive": step(fused)},
+            )
