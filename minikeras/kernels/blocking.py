@@ -19,7 +19,7 @@ import threadpoolctl
 
 from minikeras import config
 
-SLICE_BYTES = 2 << 20  # windows of one slice: half of a 4 MB second-level cache
+SLICE_BYTES = 4 << 20  # windows of one slice: smaller ones hand over too often
 MIN_SLICES = 8  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool

@@ -10,6 +10,7 @@ import numpy as np
 from minikeras.kernels import blocking
 
 PIECE = 1 << 14  # numbers in a piece: parameters, gradient, slots fit in the cache
+MANY = 1 << 21  # numbers from which several threads share an update
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
 
@@ -338,20 +339,19 @@ def _flush(*moments: np.ndarray) -> None:
 def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     """Call the function below with each piece of w and a work array of its length.
 
-    Pieces are changed independently of each other, so several threads may share them
-    (benchmarks/kernels.py, "adam").
+    Pieces are changed independently of each other, so several threads may share them;
+    for fewer numbers that takes longer (benchmarks/kernels.py, "adam").
     """
 
     def run(change: Change) -> None:
         def task(part: slice) -> None:
             change(part, blocking.empty((part.stop - part.start,), w.dtype))
 
-        count = -(-w.size // PIECE)
-        if count <= 1:
-            task(slice(0, w.size))
-            return
-        length = -(-w.size // count)
-        starts = range(0, w.size, length)
-        blocking.parallel(task, [slice(i, min(i + length, w.size)) for i in starts])
+        parts = [slice(i, min(i + PIECE, w.size)) for i in range(0, w.size, PIECE)]
+        if w.size >= MANY:
+            blocking.parallel(task, parts)
+        else:
+            for part in parts:
+                task(part)
 
     return run

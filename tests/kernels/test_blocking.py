@@ -61,7 +61,7 @@ def test_slices_depend_on_the_shape_only():
     cuts = []
     for threads in (1, 2, 7):
         config.set_threads(threads)
-        cuts.append(blocking.slices(100, 1 << 18, 1 << 20))
+        cuts.append(blocking.slices(100, 1 << 19, 1 << 20))
     assert cuts[0] == cuts[1] == cuts[2]
     assert len(cuts[0]) == 13  # eight images fill a slice
 
