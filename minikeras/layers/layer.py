@@ -96,6 +96,8 @@ class Layer(Weighted):
             if "supports_masking" not in cls.__dict__:
                 cls.supports_masking = True
 
+    _checked: tuple[Any, Any] = (None, None)  # what the last input was found to fit
+
     # Whether masks of inputs are passed on to outputs; a layer sets it to True.
     supports_masking = False
     _makes_masks = False
@@ -292,8 +294,9 @@ class Layer(Weighted):
         specs = self.input_spec
         if isinstance(specs, InputSpec):
             shape = getattr(first, "shape", None)
-            if shape is not None:
+            if shape is not None and (specs, shape) != self._checked:
                 specs.check(shape, self._owner())
+                object.__setattr__(self, "_checked", (specs, shape))
 
     # --- masks ------------------------------------------------------------------
 

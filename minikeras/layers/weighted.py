@@ -28,6 +28,8 @@ INTERNAL = (
     "_frozen",
     "_state",
     "_init_arguments",
+    "_checked",
+    "_fitted",
     "_plan",
     "_plan_of_stages",
     "_step_results",

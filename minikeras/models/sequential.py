@@ -221,6 +221,10 @@ class Sequential(Model):
             and is_array(inputs[0])
         ):
             inputs = inputs[0]
+        built, fitting, kind = self.__dict__.get("_fitted", (None, None, None))
+        if built is self._build_shapes and fitting == inputs.shape:
+            if kind is inputs.dtype:  # as the last one, which fitted as it was
+                return inputs
         shape = self._fit_rank(inputs.shape)
         if shape != inputs.shape:
             inputs = reshape(inputs, shape)
@@ -236,7 +240,11 @@ class Sequential(Model):
             self._check_shape(shape)
             return inputs
         self._check_shape(shape)
-        return inputs if inputs.dtype == np.dtype(dtype) else convert(inputs, dtype)
+        if inputs.dtype != np.dtype(dtype):
+            return convert(inputs, dtype)
+        fitted = self._build_shapes, shape, inputs.dtype
+        object.__setattr__(self, "_fitted", fitted)
+        return inputs
 
     def _fit_rank(self, shape: Any) -> Any:
         expected = self.input_shape
