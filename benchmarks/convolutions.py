@@ -4,7 +4,14 @@ import numpy as np
 
 from benchmarks.settings import replaced, run_with
 from benchmarks.timing import report
-from minikeras.kernels import blocking, conv, conv_transpose, depthwise
+from minikeras.kernels import (
+    blocking,
+    conv,
+    conv_pool,
+    conv_transpose,
+    depthwise,
+    pool,
+)
 from minikeras.kernels.windows import geometry, transposed_geometry
 from minikeras.ops.convolution import merge_groups
 
@@ -30,6 +37,29 @@ def _convolution(shape):
     where = geometry((size, size), (kernel, kernel), (1, 1), padding)
     g = rng.standard_normal((count, *where.out, filters), np.float32)
     return x, w, g, where
+
+
+def conv_pool_case():
+    """Convolution and max pooling: one after the other, or in one pass."""
+    for shape in SHAPES[:3]:
+        x, w, _, where = _convolution(shape)
+        bias = np.zeros(w.shape[-1], "f4")
+        pooled = geometry(where.out, (2, 2), (2, 2), "valid")
+
+        def apart(x=x, w=w, bias=bias, where=where, pooled=pooled):
+            full = conv.convolve(x, w, bias, where, relu=True)
+            y = pool.max_pool(full, pooled)
+            g = pool.max_backward(full, y, y, pooled)
+            conv.backward(x, w, full, g, where)
+
+        def joined(x=x, w=w, bias=bias, where=where, pooled=pooled):
+            y, kept = conv_pool.forward(x, w, bias, where, pooled, True, True)
+            conv_pool.backward(x, w, y, kept, y, where, pooled, True)
+
+        report(
+            f"{x.shape} * {w.shape}, pooled 2x2, forward and backward",
+            {"one after the other": apart, "in one pass": joined},
+        )
 
 
 def scatter_case():

@@ -3,10 +3,10 @@
 import numpy as np
 
 from benchmarks.models import cnn, step_of
-from benchmarks.settings import replaced, run_with
+from benchmarks.settings import replaced
 from benchmarks.timing import report
 from minikeras import Variable, ops
-from minikeras.kernels import blocking, dense, update
+from minikeras.kernels import blocking, conv, dense, update
 from minikeras.ops import log_loss
 from minikeras.training.step import backpropagate
 
@@ -43,7 +43,7 @@ def denormals_case():
 
 
 def adam_case():
-    """Adam on all weights at once, in pieces, and in pieces on several threads."""
+    """Adam on all weights at once, and in pieces."""
     for count in (1 << 17, 1 << 20, 1 << 22):
         w, g, m, v = (np.ones(count, "f4") for _ in range(4))
 
@@ -54,9 +54,22 @@ def adam_case():
             f"Adam step, {count:,} weights",
             {
                 "all at once": replaced(update, "PIECE", 1 << 62, step),
-                "pieces, one thread": lambda r=step: run_with(r, threads=1),
-                "pieces, all threads": step,
+                "pieces": step,
             },
+        )
+
+
+def relu_case():
+    """ReLU's gradient on long arrays: in one piece, or in pieces on threads."""
+    for count in (1 << 18, 1 << 21, 1 << 23):
+        g, y = np.ones(count, "f4"), np.ones(count, "f4")
+
+        def run(g=g, y=y):
+            conv.mask_by_output(g, y)
+
+        report(
+            f"mask of {count} numbers",
+            {"one piece": replaced(blocking, "PIECE", 1 << 30, run), "pieces": run},
         )
 
 

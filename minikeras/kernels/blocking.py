@@ -22,6 +22,7 @@ from minikeras import config
 SLICE_BYTES = 4 << 20  # windows of one slice: smaller ones hand over too often
 MIN_SLICES = 8  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
+PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool
 POOL_LIMIT = 1 << 30  # idle bytes kept at the most
 
@@ -167,6 +168,28 @@ def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
                 future.exception()  # waits
         for future in running:
             future.result()
+
+
+def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
+    """Call `change` on matching pieces of arrays, on several threads if they are long.
+
+    Pieces fit the cache, so a few operations on one cost little more than the first
+    (benchmarks/kernels.py, "relu"). Arrays of different shapes, or that do not lie in
+    one run, are one piece.
+    """
+    size = arrays[0].size
+    alike = all(
+        array.flags.c_contiguous and array.shape == arrays[0].shape for array in arrays
+    )
+    if size < 2 * PIECE or not alike:
+        change(*arrays)
+        return
+    flat = [array.reshape(-1) for array in arrays]
+
+    def task(part: slice) -> None:
+        change(*(array[part] for array in flat))
+
+    parallel(task, [slice(i, min(i + PIECE, size)) for i in range(0, size, PIECE)])
 
 
 def _pool(size: int) -> ThreadPoolExecutor:

@@ -129,8 +129,12 @@ def backward(
 def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
     """g where a ReLU's output is above zero, else 0."""
     masked = blocking.empty(g.shape, g.dtype)
-    np.multiply(g, output > 0, out=masked)
+    blocking.each_piece(_mask, g, output, masked)
     return masked
+
+
+def _mask(g: np.ndarray, output: np.ndarray, masked: np.ndarray) -> None:
+    np.multiply(g, output > 0, out=masked)
 
 
 def _slices(

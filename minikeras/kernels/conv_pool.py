@@ -142,7 +142,7 @@ class _Plan:
     With many channels, the windows of each cell are copied and multiplied with w. With
     few, windows that are wider by a pooling window are copied once for all cells, and
     multiplied with w moved to each cell's place in them, zeros around it
-    (benchmarks/kernels.py, "conv and pool").
+    (benchmarks/kernels.py, "conv-pool").
     """
 
     def __init__(self, x: np.ndarray, w: np.ndarray, geometry: Geometry, pool: Any):

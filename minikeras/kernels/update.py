@@ -7,10 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minikeras.kernels import blocking
-
 PIECE = 1 << 14  # numbers in a piece: parameters, gradient, slots fit in the cache
-MANY = 1 << 21  # numbers from which several threads share an update
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
 
@@ -339,19 +336,14 @@ def _flush(*moments: np.ndarray) -> None:
 def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     """Call the function below with each piece of w and a work array of its length.
 
-    Pieces are changed independently of each other, so several threads may share them;
-    for fewer numbers that takes longer (benchmarks/kernels.py, "adam").
+    Pieces stay in the cache; to share them among threads does not pay
+    (benchmarks/kernels.py, "adam").
     """
 
     def run(change: Change) -> None:
-        def task(part: slice) -> None:
-            change(part, blocking.empty((part.stop - part.start,), w.dtype))
-
-        parts = [slice(i, min(i + PIECE, w.size)) for i in range(0, w.size, PIECE)]
-        if w.size >= MANY:
-            blocking.parallel(task, parts)
-        else:
-            for part in parts:
-                task(part)
+        work = np.empty(min(PIECE, w.size), w.dtype)
+        for start in range(0, w.size, PIECE):
+            part = slice(start, min(start + PIECE, w.size))
+            change(part, work[: part.stop - part.start])
 
     return run

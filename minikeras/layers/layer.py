@@ -96,7 +96,10 @@ class Layer(Weighted):
             if "supports_masking" not in cls.__dict__:
                 cls.supports_masking = True
 
-    _checked: tuple[Any, Any] = (None, None)  # what the last input was found to fit
+    _input_checked: tuple[Any, Any] = (
+        None,
+        None,
+    )  # what the last input was found to fit
 
     # Whether masks of inputs are passed on to outputs; a layer sets it to True.
     supports_masking = False
@@ -294,9 +297,9 @@ class Layer(Weighted):
         specs = self.input_spec
         if isinstance(specs, InputSpec):
             shape = getattr(first, "shape", None)
-            if shape is not None and (specs, shape) != self._checked:
+            if shape is not None and (specs, shape) != self._input_checked:
                 specs.check(shape, self._owner())
-                object.__setattr__(self, "_checked", (specs, shape))
+                object.__setattr__(self, "_input_checked", (specs, shape))
 
     # --- masks ------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ INTERNAL = (
     "_frozen",
     "_state",
     "_init_arguments",
-    "_checked",
+    "_input_checked",
     "_fitted",
     "_plan",
     "_plan_of_stages",

@@ -2,7 +2,7 @@
 
 A convolution followed by max pooling never writes the convolved image. The layers know
 nothing of it; anything out of the ordinary (a mask, a regularized activity, a subclass)
-and they are called one after the other (benchmarks/kernels.py, "conv and pool").
+and they are called one after the other (benchmarks/kernels.py, "conv-pool").
 """
 
 from collections.abc import Sequence

@@ -87,7 +87,8 @@ defjvp(dense, _dense_jvp(0), _dense_jvp(1), _dense_jvp(2))
 @primitive
 def _relu(x):
     y = blocking.empty(x.shape, x.dtype)
-    return np.maximum(x, 0, out=y)
+    blocking.each_piece(lambda x, y: np.maximum(x, 0, out=y), x, y)
+    return y
 
 
 defvjp(_relu, lambda y, x: lambda g: masked(g, keep=getval(y) > 0))

@@ -548,3 +548,33 @@ def test_a_forked_child_has_threads_and_memory_of_its_own():
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert result.returncode == 0, result.stderr
+
+
+# --- pieces ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("size", [0, 1, 19, 20, 21, 64])
+def test_each_piece_is_changed_once(size, threads, monkeypatch):
+    monkeypatch.setattr(blocking, "PIECE", 10)
+    config.set_threads(threads)
+    x, y = np.arange(float(size)), np.zeros(size)
+    lengths = []
+
+    def change(x, y):
+        lengths.append(len(x))
+        y += x + 1
+
+    blocking.each_piece(change, x, y)
+    np.testing.assert_array_equal(y, x + 1)
+    assert sum(lengths) == size
+    assert len(lengths) == (1 if size < 20 else -(-size // 10))
+
+
+def test_arrays_that_do_not_match_are_one_piece(monkeypatch):
+    monkeypatch.setattr(blocking, "PIECE", 2)
+    calls = []
+    square = np.zeros((4, 4))
+    for other in (square.T, square[:, ::2], np.zeros(4)):
+        blocking.each_piece(lambda *arrays: calls.append(arrays), square, other)
+    assert [len(arrays[0]) for arrays in calls] == [4, 4, 4]

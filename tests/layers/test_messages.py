@@ -226,7 +226,7 @@ REFUSED = {
         ["InputLayer: every size must be a whole number", "-3"],
     ),
     "sparse input": (lambda: Input((3,), sparse=True), ["`sparse`", "not offered"]),
-    "input of words": (
+    "input of an unknown type": (
         lambda: Input((3,), dtype="text"),
         ["InputLayer: `dtype` must be a type of numbers", "dtype='text'"],
     ),
