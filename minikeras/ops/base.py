@@ -9,7 +9,8 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_jvp, make_vjp
-from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
+from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums, primitive
+from autograd.numpy.numpy_wrapper import _astype
 from autograd.tracer import getval, isbox, trace_stack
 from autograd.util import subvals
 
@@ -129,6 +130,10 @@ def fused(
     defvjp_argnums(function, vjp_argnums)
     defjvp_argnums(function, jvp_argnums)
     return function
+
+
+# autograd has the derivative of a change of type backwards only.
+defjvp(_astype, lambda d, y, x, *type_of, **how: _astype(d, *type_of, **how))
 
 
 def _holds_box(x: Any) -> bool:

@@ -110,14 +110,14 @@ def test_affine_gradients_reach_the_transform(mode):
 
     traced = make_vjp(lambda m: function(x, m))(matrix)[1]
     np.testing.assert_allclose(traced, function(x, matrix), rtol=1e-12, atol=1e-12)
-    check_grads(function, order=2)(x, matrix)
+    check_grads(function, (0, 1), order=2)(x, matrix)
 
 
 def test_perspective_gradients():
     rng = np.random.default_rng(5)
     x, start = rng.random((1, 4, 5, 1)), rng.random((1, 4, 2)) * 4
     end = start + rng.random((1, 4, 2)) / 3
-    check_grads(image.perspective_transform, order=1)(x, start, end)
+    check_grads(image.perspective_transform, 0, order=1)(x, start, end)
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -129,7 +129,7 @@ def test_map_coordinates_gradients(order, mode):
     def function(x, places):
         return image.map_coordinates(x, places, order, mode, 0.5)
 
-    check_grads(function, order=2)(x, places)
+    check_grads(function, (0, 1), order=2)(x, places)
 
 
 @pytest.mark.parametrize("name", ["rgb_to_hsv", "hsv_to_rgb", "rgb_to_grayscale"])

@@ -140,6 +140,10 @@ def test_initial_of_extremes(keepdims):
         np.testing.assert_array_equal(empty, np.full(want.shape, 0.75))
 
 
+def test_a_change_of_type_has_a_derivative_both_ways():
+    check(lambda x: ops.square(ops.square(x).astype("float64")), normal(3))
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_joining(axis):
     for name in ("concatenate", "stack"):

@@ -32,6 +32,12 @@ MASKS = np.array(
 )
 
 
+def check(function, *arrays, modes=("fwd", "rev"), order=2):
+    """Derivatives in every argument."""
+    argnums = tuple(range(len(arrays)))
+    check_grads(function, argnums, modes=list(modes), order=order)(*arrays)
+
+
 @pytest.fixture(autouse=True)
 def _same_directions():
     np.random.seed(0)  # the checker draws its directions from it
@@ -152,24 +158,24 @@ def test_derivatives(name, go_backwards, sequences, state, rng):
         "return_sequences": sequences,
         "return_state": state,
     }
-    check_grads(flat_function(name, **options), order=2)(x, w, u, b, *states)
+    check(flat_function(name, **options), x, w, u, b, *states)
     masked = flat_function(name, mask=MASKS, **options)
-    check_grads(masked, order=2)(x, w, u, b, *states)
+    check(masked, x, w, u, b, *states)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_derivatives_without_bias_and_states(name, rng):
     x, states, w, u, b = arguments(rng, name, 2, 3, 2, 2)
     run = flat_function(name, return_state=True)
-    check_grads(lambda x, w, u: run(x, w, u, None), order=2)(x, w, u)
-    check_grads(lambda x, w, u, b: run(x, w, u, b), order=2)(x, w, u, b)
-    check_grads(lambda x, *s: run(x, w, u, None, *s), order=2)(x, *states)
+    check(lambda x, w, u: run(x, w, u, None), x, w, u)
+    check(lambda x, w, u, b: run(x, w, u, b), x, w, u, b)
+    check(lambda x, *s: run(x, w, u, None, *s), x, *states)
     if len(states) == 2:  # a state may be missing
 
         def carry_alone(c):
             return ops.lstm(x, [None, c], w, u, b)[0]
 
-        check_grads(carry_alone, order=2)(states[1])
+        check(carry_alone, states[1])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +185,7 @@ def test_derivatives_without_bias_and_states(name, rng):
 def test_derivatives_at_small_and_odd_sizes(name, sizes, rng):
     x, states, w, u, b = arguments(rng, name, *sizes)
     run = flat_function(name, return_state=True)
-    check_grads(run, order=2)(x, w, u, b, *states)
+    check(run, x, w, u, b, *states)
 
 
 @pytest.mark.parametrize("zero", [False, True])
@@ -189,7 +195,7 @@ def test_derivatives_with_outputs_at_masked_steps(name, sequences, zero, rng):
     x, states, w, u, b = arguments(rng, name, 5, 4, 2, 2)
     options = {"mask": MASKS, "zero_output_for_mask": zero, "go_backwards": True}
     run = flat_function(name, return_sequences=sequences, return_state=True, **options)
-    check_grads(run, order=2)(x, w, u, b, *states)
+    check(run, x, w, u, b, *states)
 
 
 @pytest.mark.parametrize("each_gate", [False, True])
@@ -201,7 +207,7 @@ def test_derivatives_with_recurrent_dropout(name, each_gate, rng):
     factors = 2.0 * (rng.random(shape) < 0.6)
     for mask in (None, MASKS):
         run = flat_function(name, recurrent_mask=factors, mask=mask, return_state=True)
-        check_grads(run, order=2)(x, w, u, b, *states)
+        check(run, x, w, u, b, *states)
 
 
 @pytest.mark.parametrize("activation", ops.ACTIVATIONS)
@@ -214,7 +220,7 @@ def test_derivatives_of_all_activations(name, activation, rng):
         options = {} if name == "simple_rnn" else {"recurrent_activation": gate}
         run = flat_function(name, activation=activation, return_state=True, **options)
         values = [0.3 * v for v in (x, w, u, b, *states)]
-        check_grads(run, order=2)(*values)
+        check(run, *values)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -269,7 +275,7 @@ def test_a_planted_mistake_is_found(rng, monkeypatch):
     x, states, w, u, b = arguments(rng, "lstm", 2, 3, 2, 3)
     monkeypatch.setattr(lstm_kernels.Slopes, "by_products", wrong)
     with pytest.raises(AssertionError):
-        check_grads(flat_function("lstm"), modes=["rev"], order=1)(x, w, u, b, *states)
+        check(flat_function("lstm"), x, w, u, b, *states, modes=["rev"], order=1)
 
 
 @pytest.mark.parametrize("name", CELLS)
