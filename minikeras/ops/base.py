@@ -112,7 +112,7 @@ def fused(
     def vjp_argnums(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Any:
         def vjp(g: Any) -> Any:
             if plain(g, *args):
-                found = backward(g, ans, *args, **kwargs)
+                found = backward(g, getval(ans), *args, **kwargs)
                 return tuple(found[n] for n in argnums)
             return tuple(
                 make_vjp(of_one(n, args, kwargs), args[n])[0](g) for n in argnums

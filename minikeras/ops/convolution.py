@@ -98,7 +98,8 @@ def define_biased(
         def vjp(g):
             if fused is not None and plain(g, x, w):
                 wanted = "".join("xwb"[n] for n in argnums)
-                all_three = fused(g, x, w, where, y if relu else None, wanted)
+                output = getval(y) if relu else None
+                all_three = fused(g, x, w, where, output, wanted)
                 return tuple(all_three[n] for n in argnums)
             if relu:
                 g = masked(g, keep=getval(y) > 0)

@@ -47,7 +47,7 @@ def _dense_vjp(argnums, y, args, kwargs):
 
     def vjp(g):
         if plain(g, x, w):
-            rows = x.reshape(-1, x.shape[-1]), w, y.reshape(-1, w.shape[-1])
+            rows = x.reshape(-1, x.shape[-1]), w, getval(y).reshape(-1, w.shape[-1])
             flat = g.reshape(-1, w.shape[-1])
             result = kernels.backward(
                 *rows[:2], rows[2] if relu else None, flat, wanted

@@ -51,7 +51,7 @@ def _first_max(x, y, geometry: Geometry):
 def _max_windows_vjp(y, x, geometry):
     def vjp(g):
         if plain(g, x):
-            return kernels.max_backward(x, y, g, geometry)
+            return kernels.max_backward(x, getval(y), g, geometry)
         return scatter(g, index=_first_max(x, y, geometry), geometry=geometry)
 
     return vjp
