@@ -184,6 +184,11 @@ def size_with_needs(packages):
         except metadata.PackageNotFoundError:
             if name == "tensorflow":
                 waiting.append("tensorflow-cpu")
+            if name == OURS:  # run from its folder, not installed
+                files = (Path(__file__).parent.parent / OURS).rglob("*")
+                sizes = (f.stat().st_size for f in files if f.suffix != ".pyc")
+                total += sum(sizes)
+                waiting += ["numpy", "autograd", "tqdm", "threadpoolctl"]
             continue
         for file in found.files or ():
             path = Path(str(found.locate_file(file)))
