@@ -29,6 +29,11 @@ def window_bounds(size: int, out: int) -> tuple[tuple[int, int], ...]:
     return tuple((i * size // out, -(-(i + 1) * size // out)) for i in range(out))
 
 
+# Runs R from which reduce beats a pass for each cell (benchmarks/kernels.py, case
+# "adaptive").
+LONG_RUN = 64
+
+
 def max_pool(x: np.ndarray, axis: int, out: int) -> np.ndarray:
     """The largest value of each window."""
     return _reduce(x, axis, out, np.maximum)
@@ -107,7 +112,7 @@ def _reduce(
     x: np.ndarray,
     axis: int,
     out: int,
-    combine: Callable[..., np.ndarray],
+    combine: np.ufunc,
     mean: bool = False,
 ) -> np.ndarray:
     y = blocking.empty(_resized(x, axis, out), x.dtype)
@@ -115,11 +120,12 @@ def _reduce(
     def task(x: np.ndarray, y: np.ndarray) -> None:
         for i, first, end in _windows(x, y):
             target = y[:, :, i]
-            target[...] = x[:, :, first]
-            # Faster than reduce for short runs R, slower from about 64 numbers on
-            # (benchmarks/kernels.py, case "adaptive").
-            for cell in range(first + 1, end):
-                combine(target, x[:, :, cell], out=target)
+            if x.shape[-1] >= LONG_RUN:
+                combine.reduce(x[:, :, first:end], axis=2, out=target)
+            else:
+                target[...] = x[:, :, first]
+                for cell in range(first + 1, end):
+                    combine(target, x[:, :, cell], out=target)
             if mean:
                 target /= x.dtype.type(end - first)
 

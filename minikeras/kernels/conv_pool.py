@@ -19,7 +19,7 @@ import numpy as np
 
 from minikeras.kernels import blocking
 from minikeras.kernels.conv import SHORT_RUN, _columns, _pad, _scatter
-from minikeras.kernels.windows import Geometry, sliding
+from minikeras.kernels.windows import Geometry, joined_geometry, sliding
 
 # Up to this many numbers in a window the convolution is done again in the backward
 # pass: that is faster than to write its result and read it again.
@@ -151,16 +151,7 @@ class _Plan:
         self.wide = channels * geometry.kernel[-1] < SHORT_RUN
         size = geometry.cells * channels
         if self.wide:
-            reach = tuple(
-                k + (p - 1) * s
-                for k, p, s in zip(
-                    geometry.kernel, pool.kernel, geometry.strides, strict=True
-                )
-            )
-            steps = tuple(
-                p * s for p, s in zip(pool.kernel, geometry.strides, strict=True)
-            )
-            self.windows = geometry._replace(kernel=reach, strides=steps, out=pool.out)
+            self.windows = joined_geometry(geometry, pool)
             size = self.windows.cells * channels
             self.matrices = self._placed()
         else:

@@ -10,13 +10,12 @@ P output pixels at a time.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import Protocol
 
 import numpy as np
 
-from minikeras.kernels import blocking, resample
+from minikeras.kernels import blocking
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 BYTES_EACH = 100  # working memory of an output pixel, without its channels
@@ -246,69 +245,3 @@ def nearest(size: int, out: int) -> np.ndarray:
     """
     place = (np.arange(out, dtype=np.float32) + np.float32(0.5)) * np.float32(size)
     return np.floor(place / np.float32(out)).astype(np.intp)
-
-
-def weights(
-    method: str, size: int, out: int, dtype: str, antialias: bool
-) -> np.ndarray:
-    """The matrix (out, size) of `resample.weights`, with `antialias` of a kernel that
-    is wider by size / out where there become fewer cells, so that each counts."""
-    if not antialias or out >= size:
-        return resample.weights(method, size, out, dtype)
-    work = np.float64 if dtype == "float64" else np.float32
-    step = float(work(1 / (out / size)))
-    place = ((np.arange(out) + 0.5) * step - 0.5).astype(work)
-    distance = np.abs(place[:, None] - np.arange(size, dtype=work)) / work(step)
-    matrix = resample.KERNELS[method](distance).astype(work)
-    return (matrix / matrix.sum(axis=1, keepdims=True)).astype(dtype)
-
-
-@lru_cache(maxsize=64)
-def _bands(
-    method: str, size: int, out: int, dtype: str, antialias: bool, back: bool, run: int
-) -> tuple[resample.Band, ...]:
-    """The matrix, or its transpose, in blocks of rows without their zero columns; a
-    short run of R numbers behind the axis is multiplied together with it."""
-    matrix = weights(method, size, out, dtype, antialias)
-    matrix = matrix.T if back else matrix
-    found = []
-    for start in range(0, len(matrix), resample.ROWS):
-        block = matrix[start : start + resample.ROWS]
-        used = np.flatnonzero(block.any(axis=0))
-        first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-        rows = slice(start * run, (start + len(block)) * run)
-        block = np.kron(block[:, first:end], np.eye(run, dtype=dtype))
-        found.append((rows, slice(first * run, end * run), block))
-    return tuple(found)
-
-
-def resize_axis(
-    x: np.ndarray, method: str, axis: int, out: int, antialias: bool, adjoint: bool
-) -> np.ndarray:
-    """x with `out` cells along an axis; with `adjoint` g with so many added up.
-
-    As `resample.interpolate`, and for fewer cells too: there the transposed matrix has
-    rows of zeros.
-    """
-    size = x.shape[axis]
-    y = blocking.empty((*x.shape[:axis], out, *x.shape[axis + 1 :]), x.dtype)
-    before, after = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
-    short = after <= resample.SHORT_RUN
-    sizes = (out, size) if adjoint else (size, out)
-    run = after if short else 1
-    blocks = _bands(method, *sizes, x.dtype.name, antialias, adjoint, run)
-    behind = () if short else (after,)
-    from_ = x.reshape(before, size * run, *behind)
-    to = y.reshape(before, out * run, *behind)
-
-    def task(part: slice) -> None:
-        for rows, columns, block in blocks:
-            if short:
-                np.matmul(from_[part, columns], block.T, out=to[part, rows])
-            else:
-                np.matmul(block, from_[part, columns], out=to[part, rows])
-
-    each = (size + out) * after
-    work = each * resample.ROWS
-    blocking.parallel(task, blocking.slices(before, each * x.itemsize, work))
-    return y

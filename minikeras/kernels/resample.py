@@ -54,8 +54,13 @@ KERNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def weights(method: str, size: int, out: int, dtype: str) -> np.ndarray:
+def weights(
+    method: str, size: int, out: int, dtype: str, antialias: bool = False
+) -> np.ndarray:
     """The matrix (out, size) of an interpolation.
+
+    With `antialias`, where there become fewer cells, of a kernel that is wider by
+    size / out, so that each cell counts.
 
     Places are rounded as JAX rounds them on the CPU: float32 inputs, one fused
     multiply-add. Rounded once from float64 they would differ by 1e-4 in large images.
@@ -70,33 +75,41 @@ def weights(method: str, size: int, out: int, dtype: str) -> np.ndarray:
     step = float(work(1 / (out / max(1, size))))
     place = ((np.arange(out) + 0.5) * step - 0.5).astype(work)
     distance = np.abs(place[:, None] - np.arange(size, dtype=work))
+    if antialias and out < size:
+        distance /= work(step)
     matrix = KERNELS[method](distance).astype(work)
     return (matrix / matrix.sum(axis=1, keepdims=True)).astype(dtype)
 
 
 @lru_cache(maxsize=64)
 def bands(
-    method: str, size: int, out: int, dtype: str, adjoint: bool, run: int
+    method: str, size: int, out: int, dtype: str, antialias: bool, back: bool, run: int
 ) -> tuple[Band, ...]:
     """The matrix, or its transpose, in blocks of rows without their zero columns.
 
     A short run R is multiplied with the axis: the matrix is then W (x) identity.
     """
-    matrix = weights(method, size, out, dtype)
-    matrix = matrix.T if adjoint else matrix
+    matrix = weights(method, size, out, dtype, antialias)
+    matrix = matrix.T if back else matrix
     found = []
     for start in range(0, len(matrix), ROWS):
         block = matrix[start : start + ROWS]
         used = np.flatnonzero(block.any(axis=0))
-        first, end = int(used[0]), int(used[-1]) + 1
+        # With fewer cells, the transposed matrix may have rows of zeros.
+        first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+        rows = slice(start * run, (start + len(block)) * run)
         block = np.kron(block[:, first:end], np.eye(run, dtype=dtype))
-        rows = slice(start * run, start * run + len(block))
         found.append((rows, slice(first * run, end * run), block))
     return tuple(found)
 
 
 def interpolate(
-    x: np.ndarray, method: str, axis: int, out: int, adjoint: bool = False
+    x: np.ndarray,
+    method: str,
+    axis: int,
+    out: int,
+    adjoint: bool = False,
+    antialias: bool = False,
 ) -> np.ndarray:
     """W x along an axis, or with `adjoint` x multiplied by the transposed W."""
     size = x.shape[axis]
@@ -104,7 +117,8 @@ def interpolate(
     before, after = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
     short = after <= SHORT_RUN
     sizes = (out, size) if adjoint else (size, out)
-    blocks = bands(method, *sizes, x.dtype.name, adjoint, after if short else 1)
+    run = after if short else 1
+    blocks = bands(method, *sizes, x.dtype.name, antialias, adjoint, run)
     fused = (after,) if short else (1, after)  # short: (A, S R) times (S R, O R)
     from_ = x.reshape(before, size * fused[0], *fused[1:])
     to = y.reshape(before, out * fused[0], *fused[1:])

@@ -114,6 +114,21 @@ def geometry(
     return Geometry(sizes, kernel, strides, dilation, pads, out)
 
 
+def joined_geometry(geometry: Geometry, pool: Geometry) -> Geometry:
+    """The windows of a pooling's windows: what one pooled number is computed from.
+
+    >>> conv = geometry((6,), (3,), (1,), "valid")
+    >>> both = joined_geometry(conv, geometry(conv.out, (2,), (2,), "valid"))
+    >>> both.kernel, both.strides, both.out
+    ((4,), (2,), (2,))
+    """
+    sizes = zip(geometry.kernel, pool.kernel, geometry.strides, strict=True)
+    kernel = tuple(k + (p - 1) * stride for k, p, stride in sizes)
+    steps = zip(pool.strides, geometry.strides, strict=True)
+    strides = tuple(p * stride for p, stride in steps)
+    return geometry._replace(kernel=kernel, strides=strides, out=pool.out)
+
+
 def transposed_size(
     size: int | None,
     kernel: int,

@@ -8,12 +8,9 @@ from autograd.tracer import getval
 from minikeras import config
 from minikeras.losses.base import LossFunctionWrapper, family, pair, same_rank
 from minikeras.ops.base import Array, convert, float_array
+from minikeras.ops.class_losses import binary_values, check_labels, log_probability
 from minikeras.ops.log_loss import sparse_log_loss
-from minikeras.ops.nn import binary_log_loss, log_softmax
 from minikeras.ops.numpy import (
-    clip,
-    divide,
-    log,
     mean,
     moveaxis,
     negative,
@@ -45,11 +42,7 @@ def binary_crossentropy(
     y_true, y_pred = pair(y_true, y_pred, "binary_crossentropy")
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    if from_logits:
-        return mean(binary_log_loss(y_true, y_pred), axis=axis)
-    p = clip(y_pred, config.epsilon(), 1.0 - config.epsilon())
-    values = y_true * log(p) + (1.0 - y_true) * log(1.0 - p)
-    return negative(mean(values, axis=axis))
+    return mean(binary_values(y_true, y_pred, from_logits), axis=axis)
 
 
 @family.add()
@@ -88,7 +81,7 @@ def categorical_crossentropy(
     if label_smoothing:
         smoothing = label_smoothing / y_true.shape[-1]
         y_true = y_true * (1.0 - label_smoothing) + smoothing
-    return negative(sum(y_true * _log_probability(y_pred, from_logits, axis), axis))
+    return negative(sum(y_true * log_probability(y_pred, from_logits, axis), axis))
 
 
 @family.add()
@@ -137,25 +130,6 @@ def sparse_categorical_crossentropy(
 
 
 sparse_categorical_crossentropy.takes_labels = True  # type: ignore[attr-defined]
-
-
-def check_labels(labels: np.ndarray, classes: int) -> None:
-    """Refuse integer labels outside 0 ... classes - 1."""
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        wrong = np.unique(labels[(labels < 0) | (labels >= classes)])[:5]
-        raise ValueError(
-            f"The model has {classes} outputs, so labels must be from 0 to "
-            f"{classes - 1}. Received labels such as "
-            f"{', '.join(str(n) for n in wrong)}. Change the number of units of the "
-            "last layer, or number the labels from 0."
-        )
-
-
-def _log_probability(y_pred: Array, from_logits: bool, axis: int) -> Array:
-    if from_logits:
-        return log_softmax(y_pred, axis)
-    p = divide(y_pred, sum(y_pred, axis=axis, keepdims=True))
-    return log(clip(p, config.epsilon(), 1.0 - config.epsilon()))
 
 
 @family.add()

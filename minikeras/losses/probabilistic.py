@@ -6,8 +6,8 @@ import numpy as np
 
 from minikeras import config
 from minikeras.losses.base import LossFunctionWrapper, family, pair
-from minikeras.losses.crossentropy import check_labels
 from minikeras.ops.base import Array, convert, float_array, getval
+from minikeras.ops.class_losses import check_labels
 from minikeras.ops.nn import sigmoid, softmax
 from minikeras.ops.numpy import (
     add,

@@ -100,8 +100,9 @@ def fused(
 
     Args:
         forward: (*arrays, **settings) -> result, with NumPy.
-        backward: (g, result, *arrays, **settings) -> a gradient for each array, with
-            NumPy; used while nothing is traced.
+        backward: (argnums, g, result, *arrays, **settings) -> a gradient for each
+            array, of which those of `argnums` are used, with NumPy; called while
+            nothing is traced.
         composed: the same function of other primitives, for everything else.
     """
     function = primitive(forward)
@@ -112,7 +113,7 @@ def fused(
     def vjp_argnums(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Any:
         def vjp(g: Any) -> Any:
             if plain(g, *args):
-                found = backward(g, getval(ans), *args, **kwargs)
+                found = backward(argnums, g, getval(ans), *args, **kwargs)
                 return tuple(found[n] for n in argnums)
             return tuple(
                 make_vjp(of_one(n, args, kwargs), args[n])[0](g) for n in argnums

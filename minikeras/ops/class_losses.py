@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.ops.activation import log_sigmoid
 from minikeras.ops.base import Array, convert, float_array
 from minikeras.ops.log_loss import sparse_log_loss
-from minikeras.ops.nn import log_softmax
+from minikeras.ops.nn import binary_log_loss, log_softmax
 from minikeras.ops.numpy import (
     _axes,
-    add,
     clip,
     convert_to_numpy,
     divide,
@@ -22,7 +20,6 @@ from minikeras.ops.numpy import (
     moveaxis,
     multiply,
     negative,
-    subtract,
     sum,
 )
 from minikeras.validation import shape_text
@@ -30,6 +27,33 @@ from minikeras.validation import shape_text
 
 def _clipped(p: Array) -> Array:
     return clip(p, config.epsilon(), 1.0 - config.epsilon())
+
+
+def binary_values(labels: Array, output: Array, from_logits: bool) -> Array:
+    """-(y log p + (1 - y) log(1 - p)), for arrays of one type."""
+    if from_logits:
+        return binary_log_loss(labels, output)
+    p = _clipped(output)
+    return negative(labels * log(p) + (1.0 - labels) * log(1.0 - p))
+
+
+def log_probability(output: Array, from_logits: bool, axis: int) -> Array:
+    """Logarithms of probabilities, which are scaled to sum 1; or `log_softmax`."""
+    if from_logits:
+        return log_softmax(output, axis)
+    return log(_clipped(divide(output, sum(output, axis=axis, keepdims=True))))
+
+
+def check_labels(labels: np.ndarray, classes: int) -> None:
+    """Refuse integer labels outside 0 ... classes - 1."""
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        wrong = np.unique(labels[(labels < 0) | (labels >= classes)])[:5]
+        raise ValueError(
+            f"The model has {classes} outputs, so labels must be from 0 to "
+            f"{classes - 1}. Received labels such as "
+            f"{', '.join(str(n) for n in wrong)}. Change the number of units of the "
+            "last layer, or number the labels from 0."
+        )
 
 
 def _same_shape(target: Array, output: Array, owner: str) -> None:
@@ -56,14 +80,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """
     target, output = convert(target), float_array(output)
     _same_shape(target, output, "binary_crossentropy")
-    if from_logits:
-        yes, no = log_sigmoid(output), log_sigmoid(negative(output))
-    else:
-        p = _clipped(output)
-        yes, no = log(p), log(subtract(1.0, p))
-    target = convert(target, output.dtype)
-    values = add(multiply(target, yes), multiply(subtract(1.0, target), no))
-    return negative(values)
+    return binary_values(convert(target, output.dtype), output, from_logits)
 
 
 def categorical_crossentropy(
@@ -87,11 +104,7 @@ def categorical_crossentropy(
     target, output = convert(target), float_array(output)
     _same_shape(target, output, "categorical_crossentropy")
     (axis,) = _axes(axis, output.ndim)
-    if from_logits:
-        logarithms = log_softmax(output, axis)
-    else:
-        total = sum(output, axis=axis, keepdims=True)
-        logarithms = log(_clipped(divide(output, total)))
+    logarithms = log_probability(output, from_logits, axis)
     return negative(sum(multiply(target, logarithms), axis=axis))
 
 
@@ -128,12 +141,6 @@ def sparse_categorical_crossentropy(
             f"{shape_text(labels.shape)}, output without it of shape "
             f"{shape_text(output.shape[:-1])}"
         )
-    labels, classes = labels.astype(np.int64), output.shape[-1]
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    if wrong.size:
-        raise ValueError(
-            "sparse_categorical_crossentropy: labels must be from 0 to "
-            f"{classes - 1}, the classes of `output`. Received labels such as "
-            f"{wrong[0]}."
-        )
+    labels = labels.astype(np.int64)
+    check_labels(labels, output.shape[-1])
     return sparse_log_loss(output, labels, config.epsilon(), from_logits)

@@ -5,24 +5,26 @@ from typing import Any
 
 from minikeras.kernels import conv_pool as kernels
 from minikeras.kernels.windows import Geometry
-from minikeras.ops.base import Array, fused, isbox
+from minikeras.ops.base import Array, fused, plain
 from minikeras.ops.convolution import conv_bias
 from minikeras.ops.pooling import max_windows
 
 fits = kernels.fits
 
 
-def _forward(x, w, bias, *, geometry, pool, relu, wanted, kept):
-    y, found = kernels.forward(x, w, bias, geometry, pool, relu, bool(wanted))
-    kept[:] = found
+def _forward(x, w, bias, *, geometry, pool, relu, kept):
+    y, found = kernels.forward(x, w, bias, geometry, pool, relu, kept is not None)
+    if kept is not None:
+        kept[:] = found
     return y
 
 
-def _backward(g, y, x, w, bias, *, geometry, pool, relu, wanted, kept):
+def _backward(argnums, g, y, x, w, bias, *, geometry, pool, relu, kept):
+    wanted = "".join("xwb"[n] for n in argnums)
     return kernels.backward(x, w, y, kept, g, geometry, pool, relu, wanted)
 
 
-def _composed(x, w, bias, *, geometry, pool, relu, wanted, kept):
+def _composed(x, w, bias, *, geometry, pool, relu, kept):
     y = conv_bias(x, w, bias, geometry=geometry, relu=relu)
     return max_windows(y, geometry=pool)
 
@@ -37,7 +39,5 @@ def conv_pool_bias(
 
     What the backward pass needs of the convolution is kept only while one is traced.
     """
-    traced = zip("xwb", (x, w, bias), strict=True)
-    wanted = "".join(letter for letter, array in traced if isbox(array))
-    options = {"geometry": geometry, "pool": pool, "relu": relu, "wanted": wanted}
-    return _conv_pool(x, w, bias, **options, kept=[])
+    kept: Any = None if plain(x, w, bias) else []
+    return _conv_pool(x, w, bias, geometry=geometry, pool=pool, relu=relu, kept=kept)

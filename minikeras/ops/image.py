@@ -13,7 +13,7 @@ from minikeras.kernels import image as kernels
 from minikeras.ops.base import Array, convert, float_array, getval
 from minikeras.ops.color import channels_axis, hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from minikeras.ops.patches import extract_patches, extract_patches_3d
-from minikeras.ops.resampling import INTERPOLATIONS
+from minikeras.ops.resampling import INTERPOLATIONS, interpolate
 from minikeras.ops.reshaping import Widths, crop, pad_value, pick_cells
 from minikeras.ops.transforms import (
     affine_transform,
@@ -21,7 +21,6 @@ from minikeras.ops.transforms import (
     perspective_transform,
     whole,
 )
-from minikeras.ops.warping import resize_axis
 from minikeras.validation import choice, int_tuple
 
 __all__ = [
@@ -123,7 +122,7 @@ def resize(
             x = pick_cells(x, index=kernels.nearest(x.shape[axis], out), axis=axis)
         elif out != x.shape[axis]:
             options = {"method": method, "antialias": bool(antialias)}
-            x = resize_axis(float_array(x), axis=axis, out=out, **options)
+            x = interpolate(float_array(x), axis=axis, out=out, **options)
     return x if x.dtype == dtype else whole(getval(x), dtype, np.rint)
 
 

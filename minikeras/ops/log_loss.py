@@ -22,14 +22,16 @@ def _logits_composed(z, *, labels):
 
 _from_probabilities = fused(
     lambda p, *, labels, low, high: kernels.sparse(p, labels, low, high),
-    lambda g, ans, p, *, labels, low, high: (
+    lambda argnums, g, ans, p, *, labels, low, high: (
         kernels.sparse_backward(p, labels, low, high, g),
     ),
     _probabilities_composed,
 )
 _from_logits = fused(
     lambda z, *, labels: kernels.sparse_logits(z, labels),
-    lambda g, ans, z, *, labels: (kernels.sparse_logits_backward(z, labels, g),),
+    lambda argnums, g, ans, z, *, labels: (
+        kernels.sparse_logits_backward(z, labels, g),
+    ),
     _logits_composed,
 )
 

@@ -29,12 +29,27 @@ from minikeras.ops.base import (
 Axis = int | Sequence[int] | None
 
 
-def convert_to_tensor(x: Any, dtype: str | None = None) -> Array:
+def _refuse_sparse(name: str, **asked: Any) -> None:
+    for key, value in asked.items():
+        if value:
+            raise ValueError(
+                f"{name}: `{key}` arrays are not offered; NumPy has dense ones only. "
+                f"Leave `{key}` out."
+            )
+
+
+def convert_to_tensor(
+    x: Any, dtype: str | None = None, sparse: Any = None, ragged: Any = None
+) -> Array:
     """`x` as an array; inside a gradient a traced value stays traced.
+
+    Raises:
+        ValueError: for `sparse` and `ragged`, which are not offered.
 
     >>> convert_to_tensor([1.0, 2.0])
     array([1., 2.], dtype=float32)
     """
+    _refuse_sparse("convert_to_tensor", sparse=sparse, ragged=ragged)
     return convert(x, dtype)
 
 
@@ -674,14 +689,22 @@ def pick(x: Any, index: np.ndarray) -> Array:
 
 
 def one_hot(
-    x: Any, num_classes: int, axis: int = -1, dtype: str | None = None
+    x: Any,
+    num_classes: int,
+    axis: int = -1,
+    dtype: str | None = None,
+    sparse: bool = False,
 ) -> np.ndarray:
     """Rows with a one at the given index; an index out of range gives zeros.
+
+    Raises:
+        ValueError: for `sparse`, which is not offered.
 
     >>> one_hot([1, 0], 2)
     array([[0., 1.],
            [1., 0.]], dtype=float32)
     """
+    _refuse_sparse("one_hot", sparse=sparse)
     index = convert_to_numpy(x).astype("int64")
     rows = (index[..., None] == np.arange(num_classes)).astype(dtype or config.floatx())
     return np.moveaxis(rows, -1, axis)

@@ -10,29 +10,29 @@ import numpy as np
 from minikeras.kernels import gru, lstm, simple_rnn
 from minikeras.kernels.blocking import single_threaded_blas
 from minikeras.kernels.recurrent import Plan, Weights
-from minikeras.ops.base import Array, fused, isbox
+from minikeras.ops.base import Array, fused, plain
 from minikeras.ops.recurrent_steps import compose
 
 CELLS: dict[int, Any] = {1: simple_rnn, 3: gru, 4: lstm}  # by number of gates
 LETTERS = "xwubhc"  # of the primitive's arguments, as the kernels have them
 
 
-def _forward(x, kernel, recurrent, bias, *states, gates, plan, wanted, tape):
+def _forward(x, kernel, recurrent, bias, *states, gates, plan, tape):
     weights = Weights(kernel, recurrent, bias)
     with single_threaded_blas, np.errstate(all="ignore"):
-        y, kept = CELLS[gates].forward(x, weights, states, plan, bool(wanted))
-    if wanted:
+        y, kept = CELLS[gates].forward(x, weights, states, plan, tape is not None)
+    if tape is not None:
         tape.append(kept)
     return y
 
 
-def _backward(g, y, *args, gates, plan, wanted, tape):
-    weights = Weights(*args[1:4])
+def _backward(argnums, g, y, *args, gates, plan, tape):
+    weights, wanted = Weights(*args[1:4]), "".join(LETTERS[n] for n in argnums)
     with single_threaded_blas, np.errstate(all="ignore"):
         return tuple(CELLS[gates].backward(tape[-1], weights, g, plan, wanted))
 
 
-def _composed(*args, gates, plan, wanted, tape):
+def _composed(*args, gates, plan, tape):
     return compose(*args, gates=gates, plan=plan)
 
 
@@ -47,6 +47,5 @@ def recurrence(*args: Any, gates: int, plan: Plan) -> Array:
             bias and states may be None.
         gates: number of gates, which tells the cell.
     """
-    traced = [letter for letter, arg in zip(LETTERS, args, strict=False) if isbox(arg)]
-    options = {"gates": gates, "plan": plan, "wanted": "".join(traced)}
-    return _recurrence(*args, **options, tape=[])
+    tape: Any = None if plain(*args) else []  # what the backward pass needs
+    return _recurrence(*args, gates=gates, plan=plan, tape=tape)

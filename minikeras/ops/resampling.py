@@ -30,13 +30,14 @@ def_linear(fold_cells)
 
 
 @primitive
-def interpolate(x, *, method: str, axis: int, out: int, adjoint: bool = False):
-    return kernels.interpolate(x, method, axis, out, adjoint)
+def interpolate(x, *, method: str, axis: int, out: int, adjoint=False, antialias=False):
+    """x with `out` cells along an axis, interpolated; or the adjoint of that."""
+    return kernels.interpolate(x, method, axis, out, adjoint, antialias)
 
 
-def _transposed(y, x, *, method, axis, out, adjoint=False):
-    back = {"method": method, "axis": axis, "out": x.shape[axis]}
-    return lambda g: interpolate(g, adjoint=not adjoint, **back)
+def _transposed(y, x, *, method, axis, out, adjoint=False, antialias=False):
+    back = {"axis": axis, "out": x.shape[axis], "antialias": antialias}
+    return lambda g: interpolate(g, method=method, adjoint=not adjoint, **back)
 
 
 defvjp(interpolate, _transposed)

@@ -58,23 +58,6 @@ defvjp(
 def_linear(flip_some)
 
 
-@primitive
-def resize_axis(
-    x, *, method: str, axis: int, out: int, antialias: bool, adjoint: bool = False
-):
-    """x with `out` cells along an axis, interpolated; or the adjoint of that."""
-    return kernels.resize_axis(x, method, axis, out, antialias, adjoint)
-
-
-def _resized_back(y, x, *, method, axis, out, antialias, adjoint=False):
-    back = {"axis": axis, "out": x.shape[axis], "adjoint": not adjoint}
-    return lambda g: resize_axis(g, method=method, antialias=antialias, **back)
-
-
-defvjp(resize_axis, _resized_back)
-def_linear(resize_axis)
-
-
 def warp_traced(
     x: Array, rows: Array, columns: Array, mode: str, fill: float = 0.0
 ) -> Array:

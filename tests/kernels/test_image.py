@@ -118,7 +118,7 @@ def test_results_do_not_depend_on_threads():
         try:
             y = kernels.warp(x, grid, 1, "reflect")
             back = kernels.unwarp(y, grid, 1, "reflect", (40, 30))
-            small = kernels.resize_axis(x, "bicubic", 1, 7, True, False)
+            small = resample.interpolate(x, "bicubic", 1, 7, antialias=True)
             turned = kernels.flip_some(x, np.arange(9) % 2 == 0, (1, 2))
             results.append((y, back, small, turned))
         finally:
@@ -151,9 +151,9 @@ def test_antialias_widens_the_kernel():
     for o, s in product(range(out), range(size)):
         matrix[o, s] = triangle(((o + 0.5) * size / out - 0.5 - s) / (size / out))
     matrix /= matrix.sum(1, keepdims=True)
-    found = kernels.weights("bilinear", size, out, "float64", True)
+    found = resample.weights("bilinear", size, out, "float64", True)
     np.testing.assert_allclose(found, matrix, atol=1e-12)
-    larger = kernels.weights("bilinear", 3, 7, "float64", True)
+    larger = resample.weights("bilinear", 3, 7, "float64", True)
     np.testing.assert_array_equal(larger, resample.weights("bilinear", 3, 7, "float64"))
 
 
@@ -164,9 +164,9 @@ def test_antialias_widens_the_kernel():
 def test_resize_axis_is_a_matrix(method, sizes, antialias, after):
     size, out = sizes
     x = np.random.default_rng(6).random((2, size, *after))
-    matrix = kernels.weights(method, size, out, "float64", antialias)
-    y = kernels.resize_axis(x, method, 1, out, antialias, False)
+    matrix = resample.weights(method, size, out, "float64", antialias)
+    y = resample.interpolate(x, method, 1, out, False, antialias)
     np.testing.assert_allclose(y, np.einsum("os,ns...->no...", matrix, x), atol=1e-12)
-    back = kernels.resize_axis(y, method, 1, size, antialias, True)
+    back = resample.interpolate(y, method, 1, size, True, antialias)
     expected = np.einsum("os,no...->ns...", matrix, y)
     np.testing.assert_allclose(back, expected, atol=1e-12)

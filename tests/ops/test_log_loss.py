@@ -57,7 +57,7 @@ def test_float32_stays_float32(from_logits):
 def test_fused_notices_a_wrong_derivative():
     wrong = fused(
         lambda x, y: x * y,
-        lambda g, ans, x, y: (g * y, g * x * 1.01),
+        lambda argnums, g, ans, x, y: (g * y, g * x * 1.01),
         lambda x, y: x * y,
     )
     check_grads(wrong, (0, 1), modes=["fwd"], order=2)(2.0, 3.0)

@@ -122,6 +122,14 @@ def test_where_without_values_tells_the_places():
         ops.where([True], x1=1.0)
 
 
+def test_sparse_arrays_are_refused():
+    assert ops.convert_to_tensor([1.0], sparse=False, ragged=False).shape == (1,)
+    with pytest.raises(ValueError, match="convert_to_tensor: `ragged` arrays are not"):
+        ops.convert_to_tensor([1.0], ragged=True)
+    with pytest.raises(ValueError, match="one_hot: `sparse` arrays are not offered"):
+        ops.one_hot([1], 2, sparse=True)
+
+
 def test_a_whole_number_among_booleans_is_a_number():
     flags = np.array([True, False])
     np.testing.assert_array_equal(ops.divide(flags, 2), [0.5, 0])
