@@ -76,7 +76,10 @@ class Progress:
             self._first = False
             if self.epochs > 1:
                 print(f"Epoch {epoch + 1}/{self.epochs}", flush=True)
+            # Known here before it puts itself in the place of `sys.stdout`: from then
+            # on `close` takes it away again, whenever Ctrl-C comes.
             self._display = display(steps)
+            self._display.open()
             self._due = self._start + INTERVAL
 
     def update(self, step: int, logs: Logs = None) -> None:
@@ -109,8 +112,8 @@ class Progress:
         steps, seconds = self._timed if self._timed[0] else (self._done, elapsed)
         times = list(filter(None, (_duration(elapsed), _pace(seconds, steps))))
         if self._display is not None:
-            display, self._display = self._display, None
-            display.finish(self._done, ", ".join(times), metrics)
+            self._display.finish(self._done, ", ".join(times), metrics)
+            self._display = None
         else:
             count = f"{self._done}/{self._steps or self._done}"
             if self.epochs > 1:
@@ -120,9 +123,10 @@ class Progress:
     def close(self) -> None:
         """Leave a bar that has not ended as it is, with the cursor on a new line."""
         if self._display is not None:
-            display, self._display = self._display, None
-            display.bar.n = self._done
-            display.close()
+            if self._display.bar is not None:
+                self._display.bar.n = self._done
+                self._display.close()
+            self._display = None
 
 
 def _verbosity(verbose: Any, stage: str) -> int:
@@ -231,6 +235,9 @@ def _bar_class(base: Any) -> Any:
             # tqdm's takes the lock and keeps it if Ctrl-C arrives while it draws.
             return not self.disable and bool(self.display())
 
+        def __del__(self) -> None:
+            """tqdm's closes it, which fails where Ctrl-C left it half made."""
+
         def __str__(self) -> str:
             return self.layout(self)
 
@@ -241,22 +248,27 @@ class _TerminalDisplay:
     """One bar on the last line of a terminal; what others print goes above it."""
 
     def __init__(self, steps: int | None) -> None:
-        from tqdm.std import tqdm
-
+        self.steps = steps
         self.metrics = ""
         self.final = ""  # the times to show when the epoch has ended
         self.in_a_line = False  # someone printed text without its end of line
+        self.bar: Any = None
+        self.out = _AboveTheBar(sys.stdout, self)
+        self.err = _AboveTheBar(sys.stderr, self)
+
+    def open(self) -> None:
+        from tqdm.std import tqdm
+
         self.bar = _bar_class(tqdm)(
             self._layout,
-            total=steps,
+            total=self.steps,
             file=sys.stdout,
             position=0,
             leave=True,
             nrows=24,  # some pseudo-terminals say 0, where tqdm shows nothing
         )
-        sys.stdout = self.out = _AboveTheBar(sys.stdout, self)
-        self.err = _AboveTheBar(sys.stderr, self)
-        if _is_terminal(sys.stdout) and _is_terminal(sys.stderr):
+        sys.stdout = self.out
+        if _is_terminal(self.out) and _is_terminal(self.err):
             sys.stderr = self.err
 
     def draw(self, done: int, metrics: str) -> None:
@@ -277,6 +289,7 @@ class _TerminalDisplay:
 
     def close(self) -> None:
         if self.in_a_line:
+            self.in_a_line = False
             self.out.stream.write("\n")
         self.out.display = self.err.display = None
         # What someone else has put there since stays.
@@ -327,17 +340,22 @@ class _NotebookDisplay:
     """A widget; when the epoch has ended, text, which saved notebooks show, too."""
 
     def __init__(self, steps: int | None) -> None:
+        self.steps = steps
+        self.metrics = ""
+        self.final = ""
+        self.bar: Any = None
+        self.handle: Any = None
+
+    def open(self) -> None:
         from importlib import import_module
 
         from tqdm.notebook import tqdm
 
-        self.metrics = ""
-        self.final = ""
+        layout = _layouts(self.steps)[0]
         self.bar = _bar_class(tqdm)(
-            self._layout, total=steps, display=False, bar_format=_layouts(steps)[0]
+            self._layout, total=self.steps, display=False, bar_format=layout
         )
         show = import_module("IPython.display").display
-        self.handle = None
         if not self.bar.disable:
             self.handle = show(self.bar.container, display_id=True)
 

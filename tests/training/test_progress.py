@@ -492,6 +492,57 @@ def test_an_error_in_an_epoch(terminal, clock):
     assert terminal.lines[3].startswith("100%|")
 
 
+class CtrlC:
+    """Raises KeyboardInterrupt before the `moment`-th line of the watched code."""
+
+    def __init__(self, moment, is_watched):
+        self.left, self.is_watched = moment, is_watched
+
+    def __call__(self, frame, event, argument):
+        if not self.is_watched(frame.f_code):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def _is_progress(code):
+    return code.co_filename == progress.__file__ and code.co_name != "__del__"
+
+
+def _is_tqdm(code):  # Python itself drops what is raised in `__del__`
+    return f"{os.sep}tqdm{os.sep}" in code.co_filename and code.co_name != "__del__"
+
+
+@pytest.mark.parametrize("is_watched, every", [(_is_progress, 1), (_is_tqdm, 17)])
+@shown
+def test_ctrl_c_at_any_moment(terminal, clock, is_watched, every):
+    streams, tracer = (sys.stdout, sys.stderr), sys.gettrace()
+
+    def run(moment):
+        show, ctrl_c = Progress(1, 2), CtrlC(moment, is_watched)
+        try:
+            sys.settrace(ctrl_c)
+            run_epochs(show, clock, epochs=2, steps=2, logs=LOGS)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(tracer)
+            show.close()
+        return -ctrl_c.left
+
+    run(0)  # imports tqdm
+    moments = run(0)
+    assert moments > 300
+    for moment in range(1, moments + 1, every):
+        run(moment)
+        assert (sys.stdout, sys.stderr) == streams, moment
+    for line in Screen(terminal.getvalue()).lines:  # no bar begins behind another
+        assert line.count("%|") <= 1, line
+
+
 @shown
 def test_metrics_that_fail_leave_the_terminal_in_order(terminal, clock):
     show = Progress(1)
