@@ -8,11 +8,12 @@ same bits on one thread and on many.
 import os
 import sys
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from math import prod
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 import threadpoolctl
@@ -22,9 +23,11 @@ from minikeras import config
 SLICE_BYTES = 4 << 20  # windows of one slice: smaller ones hand over too often
 MIN_SLICES = 8  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
+PRODUCT = 64  # operations of a product in the time of one other operation
 PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool
 POOL_LIMIT = 1 << 30  # idle bytes kept at the most
+LINE = 64  # bytes of a cache line, and of the widest register
 
 
 class BlasHold:
@@ -45,14 +48,19 @@ class BlasHold:
         self._before: list[int] = []
         self.session = _Session(self)
 
+    @property
+    def libraries(self) -> list[Any]:
+        """The BLAS libraries that are loaded, as threadpoolctl knows them."""
+        if self._libraries is None:
+            controller = threadpoolctl.ThreadpoolController()
+            self._libraries = controller.select(user_api="blas").lib_controllers
+        return self._libraries
+
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if not self._held:
-                if self._libraries is None:
-                    controller = threadpoolctl.ThreadpoolController()
-                    self._libraries = controller.select(user_api="blas").lib_controllers
-                self._before = [lib.get_num_threads() for lib in self._libraries]
+                self._before = [lib.get_num_threads() for lib in self.libraries]
                 self._set([1] * len(self._before))
                 self._held = True
 
@@ -99,9 +107,6 @@ class _Session:
 
 single_threaded_blas = BlasHold()
 
-_executor: ThreadPoolExecutor | None = None
-_executor_size = 0
-_executor_lock = threading.Lock()
 _local = threading.local()
 
 
@@ -116,12 +121,21 @@ def slices(
         work_each: arithmetic operations an item takes.
         most: upper limit on the number of slices.
     """
-    by_cache = max(1, SLICE_BYTES // max(1, bytes_each))
-    by_work = max(1, MIN_SLICE_WORK // max(1, work_each))
-    length = min(by_cache, max(-(-count // MIN_SLICES), by_work))
+    needed = -(-count // max(1, SLICE_BYTES // max(1, bytes_each)))
+    worth = count // max(1, MIN_SLICE_WORK // max(1, work_each))
+    number = max(needed, min(MIN_SLICES, worth), 1)
+    shared = _shareable(number)
+    if shared < needed:  # the next that two or four threads share evenly
+        shared = 2 * shared if shared < 4 else shared + 4
     if most is not None:
-        length = max(length, -(-count // most))
-    return [slice(i, min(i + length, count)) for i in range(0, count, max(1, length))]
+        shared = min(shared, most)
+    length = max(1, -(-count // shared))
+    return [slice(i, min(i + length, count)) for i in range(0, count, length)]
+
+
+def _shareable(number: int) -> int:
+    """The most slices up to `number` that two threads, or four, share evenly."""
+    return number - number % 4 if number >= 4 else min(number, 2)
 
 
 def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
@@ -136,38 +150,90 @@ def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
             for item in items:
                 task(item)
         return
-    pool = _pool(threads - 1)
-    queue = iter(items)
-    lock = threading.Lock()
+    # A deque needs no lock of ours, which would put a thread to sleep now and then
+    # (benchmarks/kernels.py, "hand-over").
+    queue = deque(items)
 
     def work() -> None:
         _local.inside = True
         try:
             with np.errstate(all="ignore"):  # an infinity is the caller's to report
-                while True:
-                    with lock:
-                        item = next(queue, queue)
-                    if item is queue:
+                while queue:
+                    try:
+                        item = queue.popleft()
+                    except IndexError:  # another thread was faster
                         return
                     task(item)
         finally:
             _local.inside = False
 
     with single_threaded_blas:
-        futures = [pool.submit(work) for _ in range(threads - 1)]
+        jobs = [_Job(work) for _ in range(threads - 1)]
+        _helpers.give(jobs)
         try:
             work()
         except BaseException:
-            with lock:
-                for _ in queue:  # an error or Ctrl-C: nobody takes another item
-                    pass
+            queue.clear()  # an error or Ctrl-C: nobody takes another item
             raise
         finally:
-            running = [future for future in futures if not future.cancel()]
-            for future in running:
-                future.exception()  # waits
-        for future in running:
-            future.result()
+            running = [job for job in jobs if not job.claim()]
+            for job in running:
+                job.wait()
+        for job in running:
+            if job.error is not None:
+                raise job.error
+
+
+class _Job:
+    """Work for one helper. It is done by whoever claims it first, or by nobody."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._claimed, self._done = threading.Lock(), threading.Lock()
+        self._done.acquire()
+        self.error: BaseException | None = None
+
+    def claim(self) -> bool:
+        return self._claimed.acquire(blocking=False)
+
+    def run(self) -> None:
+        if self.claim():
+            try:
+                self._work()
+            except BaseException as error:
+                self.error = error
+            finally:
+                self._done.release()
+
+    def wait(self) -> None:
+        self._done.acquire()
+
+
+class _Helpers:
+    """Threads that wait for jobs. With an executor and its futures a region takes 10
+    to 20 microseconds more (benchmarks/kernels.py, "hand-over")."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def give(self, jobs: Sequence[_Job]) -> None:
+        while self._count < len(jobs):
+            with self._lock:
+                if self._count < len(jobs):
+                    name = f"minikeras_{self._count}"
+                    threading.Thread(target=self._serve, name=name, daemon=True).start()
+                    self._count += 1
+        for job in jobs:
+            self._jobs.put(job)
+
+    def _serve(self) -> None:
+        while True:
+            self._jobs.get().run()
+
+
+_helpers = _Helpers()
 
 
 def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
@@ -192,20 +258,22 @@ def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
     parallel(task, [slice(i, min(i + PIECE, size)) for i in range(0, size, PIECE)])
 
 
-def _pool(size: int) -> ThreadPoolExecutor:
-    global _executor, _executor_size
-    if _executor is None or _executor_size < size:
-        with _executor_lock:
-            if _executor is None or _executor_size < size:
-                _executor = ThreadPoolExecutor(size, "minikeras")
-                _executor_size = size
-    return _executor
+def sum_first(parts: np.ndarray) -> np.ndarray:
+    """The sum over the first axis, long ones on several threads."""
+    total = empty(parts.shape[1:], parts.dtype)
+    sums = total.reshape(-1)
+    flat = parts.reshape(len(parts), sums.size)
+
+    def task(piece: slice) -> None:
+        np.add.reduce(flat[:, piece], axis=0, out=sums[piece])
+
+    parallel(task, slices(sums.size, 1, len(parts)))
+    return total
 
 
 def _forget_threads() -> None:
     """After fork() the child has none of the parent's threads."""
-    global _executor, _executor_lock, _pool_lock
-    _executor, _executor_lock, _pool_lock = None, threading.Lock(), threading.Lock()
+    _helpers.__init__()  # type: ignore[misc]
     single_threaded_blas.__init__()  # type: ignore[misc]
 
 
@@ -215,17 +283,51 @@ if hasattr(os, "register_at_fork"):
 
 # Arrays used again. Page faults of fresh large arrays make a convnet's step slower
 # (benchmarks/kernels.py, "buffers"). A base array is idle when only the pool refers to
-# it; every view of it, however deep, keeps a reference to the base.
-_pool_lock = threading.Lock()
-_bases: defaultdict[int, list[np.ndarray]] = defaultdict(list)
-_pool_bytes = 0
+# it; every view of it, however deep, keeps a reference to the base. Arrays begin at a
+# cache line: 16 bytes behind it a sum takes twice as long, and a product of small
+# matrices a third more (benchmarks/kernels.py, "aligned").
+class _Base(NamedTuple):
+    memory: np.ndarray
+    start: int  # the first byte of a cache line
 
 
-def _references(bucket: list[np.ndarray], index: int) -> int:
-    return sys.getrefcount(bucket[index])
+class _Pool:
+    """The bases of one thread: with a pool of its own, none waits for another."""
+
+    def __init__(self) -> None:
+        self.bases: defaultdict[int, list[_Base]] = defaultdict(list)
+
+    def idle_base(self, room: int) -> _Base:
+        bucket = self.bases[room]
+        for index in range(len(bucket)):
+            # Another thread may have dropped what is idle meanwhile.
+            if index < len(bucket) and _references(bucket, index) == _IDLE:
+                return bucket[index]
+        if kept_bytes() + room > POOL_LIMIT:
+            release_memory()
+        base = _new_base(room)
+        if kept_bytes() + room <= POOL_LIMIT:
+            bucket.append(base)
+        return base
+
+    def bytes(self) -> int:
+        return sum(room * len(bucket) for room, bucket in list(self.bases.items()))
+
+    def drop_idle(self) -> None:
+        for bucket in list(self.bases.values()):
+            idle = [i for i in range(len(bucket)) if _references(bucket, i) == _IDLE]
+            for index in reversed(idle):
+                del bucket[index]
 
 
-_IDLE = _references([np.empty(0)], 0)  # what an array only a list holds counts here
+_pools: WeakSet[_Pool] = WeakSet()
+
+
+def _references(bucket: list[_Base], index: int) -> int:
+    return sys.getrefcount(bucket[index].memory)
+
+
+_IDLE = _references([_Base(np.empty(0), 0)], 0)  # what an idle base counts here
 
 
 def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
@@ -236,36 +338,43 @@ def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
         return np.empty(shape, dtype)
     step = 1 << (size.bit_length() - 3)  # buckets an eighth to a quarter apart
     room = -(-size // step) * step
-    with _pool_lock:
-        base = _idle_base(room)
-    return base[:size].view(dtype).reshape(shape)
+    pool = getattr(_local, "pool", None)
+    if pool is None:
+        pool = _local.pool = _Pool()
+        _pools.add(pool)
+    memory, start = pool.idle_base(room)
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _idle_base(room: int) -> np.ndarray:
-    global _pool_bytes
-    bucket = _bases[room]
-    for index in range(len(bucket)):
-        if _references(bucket, index) == _IDLE:
-            return bucket[index]
-    if _pool_bytes + room > POOL_LIMIT:
-        _drop_idle()
-    base = np.empty(room, np.uint8)
-    if _pool_bytes + room <= POOL_LIMIT:
-        bucket.append(base)
-        _pool_bytes += room
-    return base
+def aligned(x: np.ndarray) -> np.ndarray:
+    """x itself if it is one run from a cache line on, else a copy that is."""
+    if x.flags.c_contiguous and x.ctypes.data % LINE == 0:
+        return x
+    copy = aligned_empty(x.shape, x.dtype)
+    np.copyto(copy, x)
+    return copy
 
 
-def _drop_idle() -> None:
-    global _pool_bytes
-    for room, bucket in _bases.items():
-        idle = [i for i in range(len(bucket)) if _references(bucket, i) == _IDLE]
-        for index in reversed(idle):
-            del bucket[index]
-            _pool_bytes -= room
+def aligned_empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialised array of its own that begins at a cache line."""
+    size = np.dtype(dtype).itemsize * prod(
+        shape if isinstance(shape, tuple) else [shape]
+    )
+    memory, start = _new_base(size)
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def _new_base(room: int) -> _Base:
+    memory = np.empty(room + LINE, np.uint8)
+    return _Base(memory, -memory.ctypes.data % LINE)
+
+
+def kept_bytes() -> int:
+    """Bytes of all buffers, those in use included."""
+    return sum(pool.bytes() for pool in list(_pools))
 
 
 def release_memory() -> None:
     """Give idle buffers back to the operating system."""
-    with _pool_lock:
-        _drop_idle()
+    for pool in list(_pools):
+        pool.drop_idle()

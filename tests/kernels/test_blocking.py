@@ -7,8 +7,8 @@ import threading
 import time
 import warnings
 import weakref
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def _default_threads():
 @pytest.fixture
 def pool(monkeypatch):
     """An empty memory pool."""
-    monkeypatch.setattr(blocking, "_bases", defaultdict(list))
-    monkeypatch.setattr(blocking, "_pool_bytes", 0)
+    monkeypatch.setattr(blocking, "_local", threading.local())
+    monkeypatch.setattr(blocking, "_pools", WeakSet())
 
 
 # --- slices ---------------------------------------------------------------------
@@ -63,7 +63,7 @@ def test_slices_depend_on_the_shape_only():
         config.set_threads(threads)
         cuts.append(blocking.slices(100, 1 << 19, 1 << 20))
     assert cuts[0] == cuts[1] == cuts[2]
-    assert len(cuts[0]) == 13  # eight images fill a slice
+    assert len(cuts[0]) == 15  # 13 would do: eight images fill a slice; 16 share evenly
 
 
 def test_work_that_is_not_worth_a_thread_is_one_slice():
@@ -420,16 +420,16 @@ def test_a_view_keeps_its_memory(view, pool):
 
 def test_small_arrays_are_left_to_malloc(pool):
     blocking.empty((blocking.SMALL - 1,), "uint8")
-    assert not any(blocking._bases.values())
+    assert blocking.kept_bytes() == 0
     blocking.empty((blocking.SMALL,), "uint8")
-    assert any(blocking._bases.values())
+    assert blocking.kept_bytes() > 0
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(blocking.SMALL, 1 << 24))
 def test_little_memory_is_wasted(size):
     base = blocking.empty((size,), "uint8").base
-    assert size <= base.nbytes <= 1.25 * size
+    assert size + blocking.LINE <= base.nbytes <= 1.25 * size + blocking.LINE
     blocking.release_memory()
 
 
@@ -459,7 +459,7 @@ def test_threads_never_share_memory_in_use(pool, monkeypatch):
 
     with ThreadPoolExecutor(8) as users:
         assert all(users.map(user, range(8)))
-    assert blocking._pool_bytes <= 8 * 2 * blocking.SMALL  # and it was used again
+    assert blocking.kept_bytes() <= 8 * 2 * blocking.SMALL  # and it was used again
 
 
 def test_no_more_than_the_limit_is_kept(pool, monkeypatch):
@@ -467,7 +467,7 @@ def test_no_more_than_the_limit_is_kept(pool, monkeypatch):
     arrays = [blocking.empty((LARGE,), "uint8") for _ in range(6)]
     bases = [weakref.ref(array.base) for array in arrays]
     assert len({address(array) for array in arrays}) == 6
-    assert blocking._pool_bytes <= 3 * LARGE
+    assert blocking.kept_bytes() <= 3 * LARGE
     del arrays
     assert sum(base() is not None for base in bases) == 3
 
@@ -482,7 +482,7 @@ def test_idle_memory_makes_room_for_other_sizes(pool, monkeypatch):
     where = address(large)
     del large
     assert address(blocking.empty((2 * LARGE,), "uint8")) == where
-    assert blocking._pool_bytes == 2 * LARGE
+    assert blocking.kept_bytes() == 2 * LARGE
 
 
 def test_release_memory_gives_back_what_is_idle(pool):
@@ -493,7 +493,7 @@ def test_release_memory_gives_back_what_is_idle(pool):
     blocking.release_memory()
     assert references[0]() is None and references[1]() is not None
     assert (used == 7).all()
-    assert blocking._pool_bytes == LARGE
+    assert blocking.kept_bytes() == LARGE
 
 
 FORK = """
@@ -512,7 +512,7 @@ expected = conv.convolve(x, w, None, place).copy()
 held, done = threading.Event(), threading.Event()
 
 def hold():  # the locks are taken at the moment of the fork
-    with blocking._pool_lock, blocking._executor_lock, blocking.single_threaded_blas:
+    with blocking._helpers._lock, blocking.single_threaded_blas:
         with blocking.single_threaded_blas._lock:
             held.set()
             done.wait()
