@@ -29,7 +29,8 @@ SHAPES = [
 ]
 
 
-def _convolution(shape):
+def convolution(shape):
+    """x, w, g and the geometry of one row of `SHAPES`."""
     count, size, channels, filters, kernel, padding = shape
     rng = np.random.default_rng(0)
     x = rng.standard_normal((count, size, size, channels), np.float32)
@@ -42,7 +43,7 @@ def _convolution(shape):
 def conv_pool_case():
     """Convolution and max pooling: one after the other, or in one pass."""
     for shape in SHAPES[:3]:
-        x, w, _, where = _convolution(shape)
+        x, w, _, where = convolution(shape)
         bias = np.zeros(w.shape[-1], "f4")
         pooled = geometry(where.out, (2, 2), (2, 2), "valid")
 
@@ -54,7 +55,7 @@ def conv_pool_case():
 
         def joined(x=x, w=w, bias=bias, where=where, pooled=pooled):
             y, kept = conv_pool.forward(x, w, bias, where, pooled, True, True)
-            conv_pool.backward(x, w, y, kept, y, where, pooled, True)
+            conv_pool.backward(x, w, bias, y, kept, y, where, pooled, True)
 
         report(
             f"{x.shape} * {w.shape}, pooled 2x2, forward and backward",
@@ -69,7 +70,7 @@ def scatter_case():
 
 
 def _scatter_ways(shape):
-    x, w, g, where = _convolution(shape)
+    x, w, g, where = convolution(shape)
 
     def run(scatter):
         dx = blocking.empty(x.shape, x.dtype)
@@ -91,7 +92,7 @@ def _scatter_ways(shape):
 def columns_case():
     """Copying windows row by row, or transposed where their runs are short."""
     for shape in SHAPES:
-        x, w, _, where = _convolution(shape)
+        x, w, _, where = convolution(shape)
         padded = conv._pad(x[:8], where)
         view = conv.sliding(padded, where.out, where.kernel, (1, 1), (1, 1))
         flat = view.transpose(3, 4, 5, 0, 1, 2)
@@ -108,7 +109,7 @@ def columns_case():
 def conv_case():
     """Forward and backward: one slice for the whole batch, slices, and threads."""
     for shape in SHAPES:
-        x, w, g, where = _convolution(shape)
+        x, w, g, where = convolution(shape)
         bias = np.zeros(w.shape[-1], "f4")
         y = conv.convolve(x, w, bias, where, relu=True)
 
@@ -137,7 +138,7 @@ def groups_case():
         (64, 8, 28),
         (48, 6, 14),
     ):
-        x, w, g, where = _convolution((32, size, channels, channels, 3, "same"))
+        x, w, g, where = convolution((32, size, channels, channels, 3, "same"))
         w = np.ascontiguousarray(w[..., : channels // groups, :])
         y = conv.convolve(x, w, None, where, groups, relu=True)
 

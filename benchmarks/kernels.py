@@ -10,10 +10,18 @@ import sys
 
 import numpy as np
 
-from benchmarks import convolutions, steps
+from benchmarks import convolutions, products, steps
 from benchmarks.settings import replaced, run_with
 from benchmarks.timing import report
-from minikeras.kernels import adaptive, blocking, embedding, norm, norm_rows, pool
+from minikeras.kernels import (
+    adaptive,
+    blocking,
+    conv,
+    embedding,
+    norm,
+    norm_rows,
+    pool,
+)
 from minikeras.kernels.windows import cell_places, geometry
 from minikeras.ops.adaptive import sum_cells
 
@@ -189,6 +197,47 @@ def norm_case():
             )
 
 
+def norm_relu_case():
+    """Batch normalisation and ReLU: one after the other, or in one pass."""
+    for rows, columns in ((64 * 32 * 32, 32), (32 * 16 * 16, 64), (256, 512)):
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((1, rows, columns, 1), np.float32)
+        g = rng.standard_normal(x.shape, np.float32)
+        gamma, beta = rng.standard_normal((2, columns), np.float32)
+        stats = norm.statistics(x)
+        y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+
+        def forward(relu, x=x, gamma=gamma, beta=beta, stats=stats):
+            return norm.normalize(x, gamma, beta, stats, 1e-3, relu)
+
+        def backward(g, y, x=x, gamma=gamma, stats=stats):
+            norm.backward(x, gamma, g, stats, 1e-3, relu_output=y)
+
+        def relu_behind(forward=forward):
+            y = forward(False)
+            cut = blocking.empty(y.shape, y.dtype)
+            blocking.each_piece(lambda y, cut: np.maximum(y, 0, out=cut), y, cut)
+
+        report(
+            f"normalise {rows} rows of {columns}, and ReLU",
+            {
+                "one after the other": relu_behind,
+                "in one pass": lambda f=forward: f(True),
+                "without ReLU": lambda f=forward: f(False),
+            },
+        )
+        report(
+            f"its backward, {rows} rows of {columns}",
+            {
+                "one after the other": lambda f=backward, g=g, y=y: f(
+                    conv.mask_by_output(g, y), None
+                ),
+                "in one pass": lambda f=backward, g=g, y=y: f(g, y),
+                "without ReLU": lambda f=backward, g=g: f(g, None),
+            },
+        )
+
+
 def _reduced_row_sum(x, y):
     product = x if y is None else x * y
     return np.add.reduce(product, axis=1, keepdims=True).astype(np.float64)
@@ -212,7 +261,7 @@ def _norm_backward_formula(x, gamma, g):
 
 CASES = {
     name.removesuffix("_case").replace("_", "-"): run
-    for module in (vars(convolutions), globals(), vars(steps))
+    for module in (vars(products), vars(convolutions), globals(), vars(steps))
     for name, run in list(module.items())
     if name.endswith("_case")
 }

@@ -1,11 +1,14 @@
 """What the fast paths of a training step gain; run by `benchmarks.kernels`."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from benchmarks.models import cnn, step_of
 from benchmarks.settings import replaced
 from benchmarks.timing import report
-from minikeras import Variable, ops
+from minikeras import Variable, config, ops
 from minikeras.kernels import blocking, conv, dense, update
 from minikeras.ops import log_loss
 from minikeras.training.step import backpropagate
@@ -118,3 +121,55 @@ def cross_entropy_case():
                 f"cross-entropy of {name} {values.shape}",
                 {"composed": step(composed), "one primitive": step(fused)},
             )
+
+
+def hand_over_case():
+    """Short tasks for threads: each taken under a lock, or from a deque; the threads
+    woken by an executor, or by the queue they wait at."""
+    rows = np.ones((64, 1 << 15))
+
+    def task(index):
+        np.sqrt(rows[index], out=rows[index])
+
+    many, few = range(len(rows)), range(config.threads())
+    report(
+        f"{len(many)} tasks of about 20 microseconds",
+        {
+            "iterator and lock": lambda: _parallel_with_lock(task, many),
+            "deque": lambda: blocking.parallel(task, many),
+            "one thread": lambda: [task(index) for index in many],
+        },
+    )
+    with ThreadPoolExecutor() as executor:
+        report(
+            f"{len(few)} such tasks, one for each thread",
+            {
+                "executor": lambda: _parallel_with_executor(task, few, executor),
+                "queue": lambda: blocking.parallel(task, few),
+                "one thread": lambda: [task(index) for index in few],
+            },
+        )
+
+
+def _parallel_with_lock(task, items):
+    """`blocking.parallel` with a lock around what hands out the items."""
+    rest, lock = iter(items), threading.Lock()
+
+    def work(_):
+        while True:
+            with lock:
+                item = next(rest, None)
+            if item is None:
+                return
+            task(item)
+
+    blocking.parallel(work, range(config.threads()))
+
+
+def _parallel_with_executor(task, items, executor):
+    """`blocking.parallel` with a future for each item but the first."""
+    with blocking.single_threaded_blas, np.errstate(all="ignore"):
+        futures = [executor.submit(task, item) for item in items[1:]]
+        task(items[0])
+        for future in futures:
+            future.result()

@@ -11,11 +11,12 @@ derivatives of each are the other two.
     filter_gradient  dw, the adjoint of convolve in w
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking
+from minikeras.kernels import blocking, conv_rows, products
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
@@ -31,25 +32,46 @@ def convolve(
     relu: bool = False,
 ) -> np.ndarray:
     """y (N, O, F); bias (F,) is added and ReLU applied while a slice is in cache."""
-    count, channels, filters = len(x), x.shape[-1], w.shape[-1]
-    y = blocking.empty((count, *geometry.out, filters), x.dtype)
+    channels, filters = x.shape[-1], w.shape[-1]
+    y = blocking.empty((len(x), *geometry.out, filters), x.dtype)
     parts = _group_parts(w, groups)
+    places, by_rows = _forward_slices(x, w, geometry, groups)
+    by_cell = conv_rows.matrices(w) if by_rows else w
+    wide_bias = None if bias is None else np.tile(bias, geometry.out[-1] or 1)
 
     def task(part: slice) -> None:
         rows = y[part].reshape(-1, filters)
         padded = _pad(x[part], geometry)
-        for w2d, of_x, of_y in parts:
-            if groups == 1:
-                np.matmul(_columns(padded, geometry), w2d, out=rows)
-            else:
+        if by_rows and conv_rows.fits(geometry, channels, filters, len(padded)):
+            conv_rows.convolve(padded, by_cell, geometry, y[part])
+        elif groups == 1:
+            products.multiply(_columns(padded, geometry), parts[0][0], rows)
+        else:
+            for w2d, of_x, of_y in parts:
                 rows[:, of_y] = _columns(padded[..., of_x], geometry) @ w2d
-        if bias is not None:
-            np.add(rows, bias, out=rows)
+        if wide_bias is not None:
+            wide = rows.reshape(-1, wide_bias.size)
+            np.add(wide, wide_bias, out=wide)
         if relu:
             np.maximum(rows, 0, out=rows)
 
-    blocking.parallel(task, _slices(x, w, geometry, channels))
+    blocking.parallel(task, places)
     return y
+
+
+def _forward_slices(
+    x: np.ndarray, w: np.ndarray, geometry: Geometry, groups: int
+) -> tuple[list[slice], bool]:
+    """Slices, and whether they are convolved without copying windows."""
+    channels, filters = x.shape[-1], w.shape[-1]
+    if groups == 1 and geometry.positions:
+        each = conv_rows.bytes_each(geometry, channels, filters, x.itemsize)
+        work = 2 * geometry.positions * w.size // blocking.PRODUCT
+        places = blocking.slices(len(x), each, work)
+        longest = places[0].stop if places else 0
+        if conv_rows.fits(geometry, channels, filters, longest):
+            return places, True
+    return _slices(x, w, geometry, channels), False
 
 
 def input_gradient(
@@ -107,13 +129,15 @@ def backward(
             grad = mask_by_output(grad, relu_output[part])
         rows = grad.reshape(-1, filters)
         if sums_b is not None:
-            np.add.reduce(rows, axis=0, out=sums_b[index])
+            sum_rows(rows, geometry.out[-1] or 1, sums_b[index])
         if sums_w is not None:
             padded = _pad(x[part], geometry)
             total = sums_w[index].reshape(-1, filters)
             for _, of_x, of_y in parts:
                 columns = _columns(padded[..., of_x], geometry)
-                if groups == 1:
+                if groups == 1 and columns.flags.c_contiguous:
+                    products.multiply_turned(columns, rows, total)
+                elif groups == 1:
                     np.matmul(columns.T, rows, out=total)
                 else:
                     total[:, of_y] = columns.T @ rows[:, of_y]
@@ -121,9 +145,15 @@ def backward(
             scatter(grad, dx[part])
 
     blocking.parallel(task, range(len(places)))
-    dw = None if sums_w is None else np.add.reduce(sums_w, axis=0).reshape(w.shape)
+    dw = None if sums_w is None else blocking.sum_first(sums_w).reshape(w.shape)
     db = None if sums_b is None else np.add.reduce(sums_b, axis=0)
     return dx, dw, db
+
+
+def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
+    """Sum a matrix over its rows, `several` of which are taken at a time."""
+    wide = np.add.reduce(rows.reshape(-1, several * rows.shape[1]), axis=0)
+    np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
 
 
 def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
@@ -145,9 +175,8 @@ def _slices(
     most: int | None = None,
 ) -> list[slice]:
     columns = geometry.positions * geometry.cells * channels
-    return blocking.slices(
-        len(x), columns * x.itemsize, 2 * columns * w.shape[-1], most
-    )
+    work = 2 * columns * w.shape[-1] // blocking.PRODUCT
+    return blocking.slices(len(x), columns * x.itemsize, work, most)
 
 
 def _group_parts(w: np.ndarray, groups: int) -> list[tuple[np.ndarray, slice, slice]]:
@@ -168,12 +197,17 @@ def _pad(x: np.ndarray, geometry: Geometry) -> np.ndarray:
     if not any(before or after for before, after in geometry.pads):
         return x
     padded = blocking.empty((len(x), *geometry.padded, x.shape[-1]), x.dtype)
-    padded[...] = 0
-    inner = (slice(None),) + tuple(
-        slice(before, before + size)
-        for (before, _), size in zip(geometry.pads, geometry.sizes, strict=True)
-    )
-    padded[inner] = x
+    inner = padded
+    for axis, (size, (before, after)) in enumerate(
+        zip(geometry.sizes, geometry.pads, strict=True)
+    ):
+        outer, along = inner, (slice(None),) * (1 + axis)
+        inner = outer[along + (slice(before, before + size),)]
+        if before:
+            outer[along + (slice(before),)] = 0
+        if after:
+            outer[along + (slice(before + size, None),)] = 0
+    inner[...] = x
     return padded
 
 
@@ -200,14 +234,33 @@ def _columns(x: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def _scatter(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
-    """A function that writes dx of a slice, by the cheaper of two ways."""
+    """A function that writes dx of a slice, by the cheapest of three ways."""
     filters, channels = w.shape[-1], w.shape[-2] * groups
+
+    @cache
+    def by_rows() -> np.ndarray:
+        return conv_rows.matrices_back(w)
+
+    @cache
+    def by_copies() -> Any:
+        return _scatter_by_copies(w, geometry, groups)
+
+    def scatter(g: np.ndarray, dx: np.ndarray) -> None:
+        if groups == 1 and conv_rows.fits_back(geometry, channels, filters, len(g)):
+            conv_rows.input_gradient(g, by_rows(), geometry, dx)
+        else:
+            by_copies()(g, dx)
+
+    return scatter
+
+
+def _scatter_by_copies(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
     dense = set(geometry.strides) == {1} and groups == 1
     if dense and all(
         before < reach and after < reach
         for (before, after), reach in zip(geometry.pads, geometry.reach, strict=True)
     ):
-        if filters <= channels:  # benchmarks/kernels.py, case "scatter"
+        if w.shape[-1] <= w.shape[-2]:  # benchmarks/kernels.py, case "scatter"
             return _scatter_by_windows(w, geometry)
     return _scatter_by_cells(w, geometry, groups)
 
@@ -225,25 +278,26 @@ def _scatter_by_windows(w: np.ndarray, geometry: Geometry) -> Any:
 
     def scatter(g: np.ndarray, dx: np.ndarray) -> None:
         columns = _columns(_pad(g, reverse), reverse)
-        np.matmul(columns, matrix, out=dx.reshape(-1, w.shape[-2]))
+        products.multiply(columns, matrix, dx.reshape(-1, w.shape[-2]))
 
     return scatter
 
 
 def _scatter_by_cells(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
-    """For each cell of the window one matmul, added to the input cells it meets."""
+    """For each cell of the window one product, added to the input cells it meets."""
+    size, filters = w.shape[-2], w.shape[-1] // groups
+    turned = w.reshape(-1, size, groups, filters).transpose(2, 0, 3, 1)
+    by_cell = blocking.aligned(turned)  # (G, cells, F/G, C/G)
     parts = _group_parts(w, groups)
-    size = w.shape[-2]
 
     def scatter(g: np.ndarray, dx: np.ndarray) -> None:
         rows = g.reshape(-1, g.shape[-1])
         dx[...] = 0
         product = blocking.empty((len(rows), size), g.dtype)
         grid = product.reshape(len(g), *geometry.out, size)
-        for w2d, of_x, of_y in parts:
-            by_cell = w2d.reshape(geometry.cells, size, -1)
-            for matrix, place in zip(by_cell, cell_places(geometry), strict=True):
-                np.matmul(rows[:, of_y], matrix.T, out=product)
+        for (_, of_x, of_y), matrices in zip(parts, by_cell, strict=True):
+            for matrix, place in zip(matrices, cell_places(geometry), strict=True):
+                products.multiply(rows[:, of_y], matrix, product)
                 positions, inputs = place
                 target = dx[..., of_x][inputs]
                 target += grid[positions]

@@ -2,13 +2,14 @@
 
 Letters: N batch, S input sizes, O convolved sizes, P pooled sizes, K kernel sizes, C
 input channels, F filters, cells of a pooling window. Arrays: x (N, S, C), w (K, C, F),
-y and g (N, P, F), raw (cells, N, P, F).
+y and g (N, P, F), blocks (cells, N * P, F).
 
 Positions are convolved in the order of the cells of the pooling windows: first cell 0
 of every window, then cell 1, and so on. Each is then one contiguous block, and pooling
-is the larger of contiguous blocks, without ever writing the convolved image. Bias and
-ReLU rise with their argument, so they are applied after pooling, to fewer numbers.
-Positions that no window covers are not computed at all.
+is the largest of contiguous blocks, without ever writing the convolved image. The bias
+is one more row of w, which meets a column of ones behind the windows. Positions that no
+window covers are not computed at all. All of this takes few calls of NumPy, each of
+them long: between calls threads wait for one another.
 
 Pooling windows must not overlap, have no padding, and lie side by side.
 """
@@ -17,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking
-from minikeras.kernels.conv import SHORT_RUN, _columns, _pad, _scatter
+from minikeras.kernels import blocking, products
+from minikeras.kernels.conv import SHORT_RUN, _pad, _scatter
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
 
 # Up to this many numbers in a window the convolution is done again in the backward
@@ -52,7 +53,7 @@ def forward(
     """y, and with `keep` what `backward` wants to know of the convolution."""
     filters = w.shape[-1]
     y = blocking.empty((len(x), *pool.out, filters), x.dtype)
-    plan = _Plan(x, w, geometry, pool)
+    plan = _Plan(x, w, bias, geometry, pool)
     keep = keep and geometry.cells * x.shape[-1] > CHEAP_WINDOW
     kept: Kept = [None] * len(plan.slices)
 
@@ -62,11 +63,10 @@ def forward(
         if keep:
             kept[index] = blocks
         rows = y[part].reshape(-1, filters)
-        _largest(blocks, rows)
-        if bias is not None:
-            rows += bias
         if relu:
-            np.maximum(rows, 0, out=rows)
+            np.maximum.reduce(blocks, axis=0, out=rows, initial=0)
+        else:
+            np.maximum.reduce(blocks, axis=0, out=rows)
 
     blocking.parallel(task, range(len(plan.slices)))
     return y, kept
@@ -75,6 +75,7 @@ def forward(
 def backward(
     x: np.ndarray,
     w: np.ndarray,
+    bias: np.ndarray | None,
     y: np.ndarray,
     kept: Kept,
     g: np.ndarray,
@@ -88,51 +89,43 @@ def backward(
     The gradient goes to the first cell of a window that has its largest value.
     """
     filters = w.shape[-1]
-    plan = _Plan(x, w, geometry, pool)
+    plan = _Plan(x, w, bias, geometry, pool)
     places = plan.slices
-    count = len(places)
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
-    sums_w = blocking.empty((count, *plan.sum_shape), x.dtype)
-    sums_b = np.empty((count, filters), x.dtype)
+    sums = blocking.empty((len(places), *plan.sum_shape), x.dtype)
     scatter = _scatter(w, geometry, 1) if dx is not None else None
 
     def task(index: int) -> None:
         part = places[index]
-        rest = blocking.empty((y[part].size // filters, filters), x.dtype)
-        np.copyto(rest, g[part].reshape(rest.shape))
-        if relu:
-            rest *= y[part].reshape(rest.shape) > 0
-        np.add.reduce(rest, axis=0, out=sums_b[index])
+        rows = y[part].reshape(-1, filters)
+        grad = g[part].reshape(rows.shape)
+        columns = plan.columns(x[part])
         known = kept[index]
-        if "w" in wanted or known is None:
-            columns = plan.columns(x[part])
-        grads = _shared_out(plan.convolve(columns) if known is None else known, rest)
-        if "w" in wanted:
-            plan.filter_sums(columns, grads, sums_w[index])
+        blocks = plan.convolve(columns) if known is None else known
+        grads = _shared_out(blocks, rows, grad, relu)
+        plan.filter_sums(columns, grads, sums[index])
         if scatter is not None and dx is not None:
             scatter(plan.in_place(grads), dx[part])
 
-    blocking.parallel(task, range(count))
-    dw = plan.fold(np.add.reduce(sums_w, axis=0)) if "w" in wanted else None
-    db = np.add.reduce(sums_b, axis=0) if "b" in wanted else None
-    return dx, dw, db
+    blocking.parallel(task, range(len(places)))
+    dw, db = plan.fold(blocking.sum_first(sums))
+    return dx, dw if "w" in wanted else None, db if "b" in wanted else None
 
 
-def _largest(blocks: np.ndarray, out: np.ndarray) -> None:
-    np.maximum(blocks[0], blocks[1], out=out)
-    for block in blocks[2:]:
-        np.maximum(out, block, out=out)
-
-
-def _shared_out(blocks: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Each block's part of the gradient `rest`, which is used up."""
+def _shared_out(
+    blocks: np.ndarray, largest: np.ndarray, g: np.ndarray, relu: bool
+) -> np.ndarray:
+    """Each block's part of the gradient of the largest of them."""
     grads = blocking.empty(blocks.shape, blocks.dtype)
-    largest = grads[-1]
-    _largest(blocks, largest)
-    for block, grad in zip(blocks[:-1], grads, strict=False):
-        np.multiply(rest, block == largest, out=grad)
-        rest -= grad
-    grads[-1] = rest
+    rest = grads[-1]
+    if relu:
+        np.multiply(g, largest > 0, out=rest)
+    else:
+        np.copyto(rest, g)
+    reached = np.equal(blocks[:-1], largest)
+    for first, grad in zip(reached, grads[:-1], strict=True):
+        np.multiply(rest, first, out=grad)
+        np.subtract(rest, grad, out=rest)
     return grads
 
 
@@ -145,37 +138,44 @@ class _Plan:
     (benchmarks/kernels.py, "conv-pool").
     """
 
-    def __init__(self, x: np.ndarray, w: np.ndarray, geometry: Geometry, pool: Any):
+    def __init__(
+        self,
+        x: np.ndarray,
+        w: np.ndarray,
+        bias: np.ndarray | None,
+        geometry: Geometry,
+        pool: Geometry,
+    ):
         self.w, self.geometry, self.pool = w, geometry, pool
         channels, filters = x.shape[-1], w.shape[-1]
+        self.ones = 0 if bias is None else 1
         self.wide = channels * geometry.kernel[-1] < SHORT_RUN
-        size = geometry.cells * channels
-        if self.wide:
-            self.windows = joined_geometry(geometry, pool)
-            size = self.windows.cells * channels
-            self.matrices = self._placed()
-        else:
-            self.matrices = [w.reshape(size, filters)] * pool.cells
-        self.sum_shape = (pool.cells if self.wide else 1, size, filters)
+        self.windows = joined_geometry(geometry, pool) if self.wide else geometry
+        size = self.windows.cells * channels + self.ones
+        cells = pool.cells if self.wide else 1
+        matrices = np.zeros((cells, size, filters), w.dtype)
+        matrices[:, -1] = 0 if bias is None else bias
+        for matrix, place in zip(matrices, self._cell_places(), strict=False):
+            self._without_ones(matrix)[place] = w
+        self.matrices = blocking.aligned(matrices)
+        self.sum_shape = matrices.shape
         work = pool.cells * pool.positions
         each = size * (pool.positions if self.wide else work)
         # Every slice has a sum of its own for dw: few slices for a large filter.
         most = max(blocking.MIN_SLICES, (8 << 20) // max(1, w.nbytes))
         bytes_each = (each + 2 * work * filters) * x.itemsize
-        operations = 2 * work * size * filters
+        operations = 2 * work * size * filters // blocking.PRODUCT
         self.slices = blocking.slices(len(x), bytes_each, operations, most)
 
-    def _placed(self) -> list[np.ndarray]:
+    def _without_ones(self, matrix: np.ndarray) -> np.ndarray:
+        """A matrix or sum without the row of the bias, seen as (K, C, F)."""
         shape = (*self.windows.kernel, *self.w.shape[-2:])
-        found = []
-        for place in self._cell_places():
-            matrix = np.zeros(shape, self.w.dtype)
-            matrix[place] = self.w
-            found.append(matrix.reshape(-1, shape[-1]))
-        return found
+        return matrix[: len(matrix) - self.ones].reshape(shape)
 
     def _cell_places(self) -> list[tuple[slice, ...]]:
-        """Where w lies in the wide window, for each cell of the pooling window."""
+        """Where w lies in the window, for each cell of the pooling window."""
+        if not self.wide:
+            return [(slice(None),)]
         return [
             tuple(
                 slice(i * s, i * s + k)
@@ -187,24 +187,29 @@ class _Plan:
         ]
 
     def columns(self, x: np.ndarray) -> np.ndarray:
-        """Windows of a slice, as a matrix for all cells or one below the other."""
-        padded = _pad(x, self.geometry)
+        """Windows of a slice as a matrix: for all cells, or one below the other."""
+        padded, where = _pad(x, self.geometry), self.windows
+        view = sliding(padded, where.out, where.kernel, where.strides, where.dilation)
+        rank = len(where.out)
         if self.wide:
-            return _columns(padded, self.windows)
-        view = sliding(
-            padded,
-            self.geometry.out,
-            self.geometry.kernel,
-            self.geometry.strides,
-            self.geometry.dilation,
-        )
+            order = (*range(1 + rank, view.ndim), *range(1 + rank))  # (K, C, N, P)
+            view = view.transpose(order)
+            rows = len(x) * self.pool.positions
+            columns = blocking.empty((self.sum_shape[1], rows), x.dtype)
+            inner = columns[: len(columns) - self.ones]
+            columns[len(inner) :] = 1
+            np.copyto(inner.reshape(view.shape), view)
+            return columns.T
         view = view[self._covered()].reshape(
-            len(x), *self._split(), *self.geometry.kernel, x.shape[-1]
+            len(x), *self._split(), *where.kernel, x.shape[-1]
         )
         view = view.transpose(self._cells_first(view.ndim))
-        columns = blocking.empty(view.shape, x.dtype)
-        np.copyto(columns, view)
-        return columns.reshape(self.pool.cells, -1, self.sum_shape[1])
+        rows = view.size // (self.sum_shape[1] - self.ones)
+        columns = blocking.empty((rows, self.sum_shape[1]), x.dtype)
+        inner = columns[:, : columns.shape[1] - self.ones]
+        columns[:, inner.shape[1] :] = 1
+        np.copyto(inner.reshape(view.shape), view)
+        return columns
 
     def _covered(self) -> tuple[slice, ...]:
         covered = zip(self.pool.out, self.pool.kernel, strict=True)
@@ -223,35 +228,31 @@ class _Plan:
     def convolve(self, columns: np.ndarray) -> np.ndarray:
         """The convolved blocks (cells, N * P, F) of a slice."""
         cells, filters = self.pool.cells, self.w.shape[-1]
-        rows = len(columns) if self.wide else columns.shape[1]
+        rows = len(columns) if self.wide else len(columns) // cells
         blocks = blocking.empty((cells, rows, filters), columns.dtype)
         if self.wide:
-            for matrix, block in zip(self.matrices, blocks, strict=True):
-                np.matmul(columns, matrix, out=block)
+            products.multiply_each(columns, self.matrices, blocks)
         else:
-            flat = columns.reshape(-1, columns.shape[-1])
-            np.matmul(flat, self.matrices[0], out=blocks.reshape(-1, filters))
+            flat = blocks.reshape(-1, filters)
+            products.multiply(columns, self.matrices[0], flat)
         return blocks
 
     def filter_sums(
         self, columns: np.ndarray, blocks: np.ndarray, out: np.ndarray
     ) -> None:
-        """This slice's part of dw, still in the form of `sum_shape`."""
+        """This slice's part of dw and db, still in the form of `sum_shape`."""
         if self.wide:
-            for block, total in zip(blocks, out, strict=True):
-                np.matmul(columns.T, block, out=total)
+            np.matmul(columns.T, blocks, out=out)
         else:
-            flat = columns.reshape(-1, columns.shape[-1])
-            np.matmul(flat.T, blocks.reshape(len(flat), -1), out=out[0])
+            flat = blocks.reshape(len(columns), -1)
+            products.multiply_turned(columns, flat, out[0])
 
-    def fold(self, sums: np.ndarray) -> np.ndarray:
-        """dw from the sums of all slices."""
-        if not self.wide:
-            return sums[0].reshape(self.w.shape)
+    def fold(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """dw and db from the sums of all slices."""
         dw = np.zeros_like(self.w)
         for place, total in zip(self._cell_places(), sums, strict=True):
-            dw += total.reshape(*self.windows.kernel, *self.w.shape[-2:])[place]
-        return dw
+            dw += self._without_ones(total)[place]
+        return dw, np.add.reduce(sums[:, -1], axis=0) if self.ones else None
 
     def in_place(self, blocks: np.ndarray) -> np.ndarray:
         """Gradients of the blocks, at their places in the convolved image."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking
+from minikeras.kernels import blocking, products
 from minikeras.kernels.conv import mask_by_output
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
@@ -32,7 +32,7 @@ def dense(
 
     def task(part: slice) -> None:
         rows = y[part]
-        np.matmul(x[part], w, out=rows)
+        products.multiply(x[part], w, rows)
         if bias is not None:
             np.add(rows, bias, out=rows)
         if relu:
@@ -66,7 +66,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.matmul(a, b, out=c)
 
     def task(part: slice) -> None:
-        np.matmul(a[part], b, out=c[part])
+        products.multiply(a[part], b, c[part])
 
     blocking.parallel(task, _slices(len(a), b))
     return c

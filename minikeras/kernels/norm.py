@@ -40,10 +40,17 @@ class Piece(NamedTuple):
         shape = len(part), part.shape[1] // self.wide, self.wide * x.shape[-1]
         return part.reshape(shape)
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
-        """A value for each column, (B or 1, C), as it stands beside `of`."""
-        part = values[self.blocks] if len(values) > 1 else values
-        return np.tile(part, (1, self.wide))[:, None]
+    def beside(self, spread: "Spread") -> np.ndarray:
+        """What stands beside `of`, as `_spread` laid it out."""
+        values = spread[self.wide]
+        return values[self.blocks] if len(values) > 1 else values
+
+    def add_up(self, x: np.ndarray, sums: np.ndarray) -> None:
+        """Write the sums over the rows of a piece to their place, see `_totals`."""
+        np.add.reduce(x, axis=1, out=sums[self.number, self.blocks, : x.shape[-1]])
+
+
+Spread = dict[int, np.ndarray]
 
 
 def statistics(x: np.ndarray, centred: bool = True) -> Stats:
@@ -62,10 +69,15 @@ def normalize(
     beta: np.ndarray | None,
     stats: Stats,
     epsilon: float,
+    relu: bool = False,
 ) -> np.ndarray:
-    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta."""
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, and max(y, 0) if
+    `relu`: while a piece is in cache that costs little (benchmarks/kernels.py,
+    "norm-relu").
+    """
     if _by_rows(x):
-        return norm_rows.normalize_rows(x, gamma, beta, stats, epsilon)
+        y = norm_rows.normalize_rows(x, gamma, beta, stats, epsilon)
+        return np.maximum(y, 0, out=y) if relu else y
     blocks, rows, groups, columns = x.shape
     inverse = stats.inverse(epsilon)
     shift, rest = split(stats.mean, inverse, x.dtype)
@@ -73,7 +85,7 @@ def normalize(
     offset = _or(beta, 0.0) - _per_column(rest, columns) * scale
     wide_shift = None if shift is None else _per_column(shift, columns)
     flat = x.reshape(blocks, rows, groups * columns)
-    return affine(flat, scale, offset, wide_shift).reshape(x.shape)
+    return affine(flat, scale, offset, wide_shift, relu).reshape(x.shape)
 
 
 def affine(
@@ -81,44 +93,60 @@ def affine(
     scale: np.ndarray,
     offset: np.ndarray | None,
     shift: np.ndarray | None,
+    relu: bool = False,
 ) -> np.ndarray:
     """(x - shift) * scale + offset for x (B, R, C) and vectors (B or 1, C)."""
     y = blocking.empty(x.shape, x.dtype)
-    scale = scale.astype(x.dtype)
-    offset = None if offset is None else offset.astype(x.dtype)
     pieces = _pieces(x.shape, x.itemsize)
+    scales = _spread(scale, pieces, x.dtype)
+    shifts = None if shift is None else _spread(shift, pieces, x.dtype)
+    offsets = None if offset is None else _spread(offset, pieces, x.dtype)
 
     def task(piece: Piece) -> None:
         source, target = piece.of(x), piece.of(y)
-        if shift is not None:
-            source = np.subtract(source, piece.spread(shift), out=target)
-        np.multiply(source, piece.spread(scale), out=target)
-        if offset is not None:
-            np.add(target, piece.spread(offset), out=target)
+        if shifts is not None:
+            source = np.subtract(source, piece.beside(shifts), out=target)
+        np.multiply(source, piece.beside(scales), out=target)
+        if offsets is not None:
+            np.add(target, piece.beside(offsets), out=target)
+        if relu:
+            np.maximum(target, 0, out=target)
 
     _for_each(task, pieces)
     return y
 
 
 def affine_sums(
-    x: np.ndarray, g: np.ndarray, shift: np.ndarray | None
+    x: np.ndarray,
+    g: np.ndarray,
+    shift: np.ndarray | None,
+    relu_output: np.ndarray | None = None,
+    masked: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over rows, (B, C) in float64, of g and of g * (x - shift)."""
-    blocks, _, width = x.shape
+    """Sums over rows, (B, C) in float64, of g and of g * (x - shift).
+
+    Args:
+        relu_output: masks g, which is written to `masked`, where it is above zero.
+    """
     pieces = _pieces(x.shape, 2 * x.itemsize)
-    sums = np.zeros((2, _row_pieces(pieces), blocks, width))
+    sums = _empty_sums(x.shape, pieces, x.dtype)
+    shifts = None if shift is None else _spread(shift, pieces, x.dtype)
 
     def task(piece: Piece) -> None:
         source, grad = piece.of(x), piece.of(g)
         work = blocking.empty(grad.shape, x.dtype)
-        if shift is not None:
-            source = np.subtract(source, piece.spread(shift), out=work)
+        if relu_output is not None and masked is not None:
+            above = piece.of(relu_output) > 0
+            grad = np.multiply(grad, above, out=piece.of(masked))
+        if shifts is not None:
+            source = np.subtract(source, piece.beside(shifts), out=work)
         np.multiply(source, grad, out=work)
-        sums[0, piece.number, piece.blocks] = _column_sum(grad, width)
-        sums[1, piece.number, piece.blocks] = _column_sum(work, width)
+        piece.add_up(grad, sums[0])
+        piece.add_up(work, sums[1])
 
     _for_each(task, pieces)
-    return tuple(np.add.reduce(sums, axis=1))
+    total_g, total_gx = _totals(sums, x.shape[-1])
+    return total_g, total_gx
 
 
 def backward(
@@ -128,12 +156,17 @@ def backward(
     stats: Stats,
     epsilon: float,
     wanted: str = "xgb",
+    relu_output: np.ndarray | None = None,
 ) -> tuple[Any, Any, Any]:
     """dx, dgamma and dbeta of `normalize` with the statistics of x itself:
 
     dx = (gamma g - mean(gamma g) - xhat mean(gamma g xhat)) / sqrt(variance + epsilon)
+
+    Args:
+        relu_output: what `normalize(relu=True)` returned.
     """
     if _by_rows(x):
+        g = g if relu_output is None else g * (relu_output > 0)
         return norm_rows.backward_rows(x, gamma, g, stats, epsilon, wanted)
     blocks, rows, groups, columns = x.shape
     flat = x.reshape(blocks, rows, groups * columns)
@@ -142,7 +175,12 @@ def backward(
     shift, rest = split(stats.mean, inverse, x.dtype)
     per_column = None if shift is None else _per_column(shift, columns)
     wide_inverse, rest = _per_column(inverse, columns), _per_column(rest, columns)
-    sum_g, sum_gx = affine_sums(flat, grad, per_column)
+    masked = output = None
+    if relu_output is not None:
+        output = relu_output.reshape(flat.shape)
+        masked = blocking.empty(flat.shape, x.dtype)
+    sum_g, sum_gx = affine_sums(flat, grad, per_column, output, masked)
+    grad = grad if masked is None else masked
     sum_gx = (sum_gx - rest * sum_g) * wide_inverse
     dgamma = sum_gx.sum(axis=0).astype(x.dtype) if "g" in wanted else None
     dbeta = sum_g.sum(axis=0).astype(x.dtype) if "b" in wanted else None
@@ -158,64 +196,64 @@ def backward(
     offset = -rest * slope
     if stats.centred:
         offset -= wide_inverse * group_mean(sum_g)
-    dx = _combine(flat, grad, wide_inverse * scale, slope, offset, per_column)
+    factors = wide_inverse * scale, slope, offset, per_column
+    dx = _combine(flat, grad, *factors, masked)
     return dx.reshape(x.shape), dgamma, dbeta
 
 
 # --- statistics of columns: blocks of many rows -----------------------------------
 
 
-def _column_stats(x: np.ndarray, centred: bool) -> Stats:
+def _column_stats(
+    x: np.ndarray, centred: bool, shift: np.ndarray | None = None
+) -> Stats:
     blocks, rows, groups, columns = x.shape
-    width = groups * columns
-    flat = x.reshape(blocks, rows, width)
+    flat = x.reshape(blocks, rows, groups * columns)
     pieces = _pieces(flat.shape, 2 * x.itemsize)
-    number = _row_pieces(pieces)
-    counts = np.zeros((number, 1, 1, 1))
-    means = np.zeros((number, blocks, groups, columns))
-    squares = np.zeros(means.shape)  # of distances from the piece's own mean
+    sums = _empty_sums(flat.shape, pieces, x.dtype)
+    shifts = None if shift is None else _spread(shift, pieces, x.dtype)
 
     def task(piece: Piece) -> None:
         source = piece.of(flat)
         work = blocking.empty(source.shape, x.dtype)
-        count = piece.rows.stop - piece.rows.start
-        shift: np.ndarray | float = 0.0
-        mean, square = _sums(source, work, width, count)
-        if centred and (mean**2 > FAR * square).any():
-            shift = mean.astype(x.dtype)
-            near = np.tile(shift, (1, piece.wide))[:, None]
-            source = np.subtract(source, near, out=work)
-            mean, square = _sums(source, work, width, count)
-        shape = (len(source), groups, columns)
-        counts[piece.number] = count
-        means[piece.number, piece.blocks] = (mean + shift).reshape(shape)
-        squares[piece.number, piece.blocks] = (square * count).reshape(shape)
+        if shifts is not None:
+            source = np.subtract(source, piece.beside(shifts), out=work)
+        piece.add_up(source, sums[0])
+        np.multiply(source, source, out=work)
+        piece.add_up(work, sums[1])
 
     _for_each(task, pieces)
-    total = rows * columns
+    totals = _totals(sums, groups * columns).reshape(2, blocks, groups, columns)
+    mean, square = totals.sum(axis=3) / (rows * columns)
     if not centred:
-        squares += counts * means**2
-        square = squares.sum(axis=(0, 3)) / total
         return Stats(np.zeros(square.shape), square, False)
-    mean = (counts * means).sum(axis=(0, 3)) / total
-    squares += counts * (means - mean[..., None]) ** 2
-    return Stats(mean, squares.sum(axis=(0, 3)) / total)
+    variance = np.maximum(square - mean**2, 0.0)
+    if shift is not None:
+        return Stats(mean + shift[:, ::columns], variance)
+    if (mean**2 > FAR * variance).any():
+        near = _per_column(mean, columns).astype(x.dtype)
+        return _column_stats(x, centred, near)
+    return Stats(mean, variance)
 
 
-def _sums(
-    source: np.ndarray, work: np.ndarray, width: int, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and mean squared distance from it, (blocks, C); writes into `work`."""
-    mean = _column_sum(source, width) / count
-    np.multiply(source, source, out=work)
-    square = _column_sum(work, width) / count - mean**2
-    return mean, np.maximum(square, 0.0)
+def _empty_sums(shape: tuple[int, ...], pieces: list[Piece], dtype: Any) -> np.ndarray:
+    """Room for two sums of each piece of (B, R, C), as its rows lie side by side."""
+    widest = max((piece.wide for piece in pieces), default=1)
+    number = pieces[-1].number + 1 if pieces else 1
+    return np.zeros((2, number, shape[0], widest * shape[-1]), dtype)
 
 
-def _column_sum(wide: np.ndarray, width: int) -> np.ndarray:
-    """Sums of columns (blocks, C): in long runs, then what is left in float64."""
-    sums = np.add.reduce(wide, axis=1)
-    return sums.reshape(len(wide), -1, width).sum(axis=1, dtype=np.float64)
+def _totals(sums: np.ndarray, width: int) -> np.ndarray:
+    """Both sums (2, B, C), in float64."""
+    parts = sums.reshape(*sums.shape[:3], sums.shape[3] // width, width)
+    return parts.sum(axis=(1, 3), dtype=np.float64)
+
+
+def _spread(values: np.ndarray, pieces: list[Piece], dtype: Any) -> Spread:
+    """A value for each column, (B or 1, C), for pieces of any width."""
+    values = values.astype(dtype)
+    widths = {piece.wide for piece in pieces}
+    return {wide: np.tile(values, (1, wide))[:, None] for wide in widths}
 
 
 def _combine(
@@ -225,22 +263,27 @@ def _combine(
     slope: np.ndarray,
     offset: np.ndarray,
     shift: np.ndarray | None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """scale * g + slope * (x - shift) + offset, a piece at a time."""
-    dx = blocking.empty(x.shape, x.dtype)
-    scale, slope, offset = (v.astype(x.dtype) for v in (scale, slope, offset))
+    """scale * g + slope * (x - shift) + offset, a piece at a time; `out` may be g."""
+    dx = blocking.empty(x.shape, x.dtype) if out is None else out
+    pieces = _pieces(x.shape, 2 * x.itemsize)
+    scales, slopes, offsets = (
+        _spread(v, pieces, x.dtype) for v in (scale, slope, offset)
+    )
+    shifts = None if shift is None else _spread(shift, pieces, x.dtype)
 
     def task(piece: Piece) -> None:
         source, grad, target = piece.of(x), piece.of(g), piece.of(dx)
         work = blocking.empty(grad.shape, x.dtype)
-        if shift is not None:
-            source = np.subtract(source, piece.spread(shift), out=target)
-        np.multiply(source, piece.spread(slope), out=target)
-        np.add(target, piece.spread(offset), out=target)
-        np.multiply(grad, piece.spread(scale), out=work)
+        np.multiply(grad, piece.beside(scales), out=work)
+        if shifts is not None:
+            source = np.subtract(source, piece.beside(shifts), out=target)
+        np.multiply(source, piece.beside(slopes), out=target)
+        np.add(target, piece.beside(offsets), out=target)
         np.add(target, work, out=target)
 
-    _for_each(task, _pieces(x.shape, 2 * x.itemsize))
+    _for_each(task, pieces)
     return dx
 
 
@@ -272,10 +315,6 @@ def _for_each(task: Callable[[Piece], None], pieces: list[Piece]) -> None:
         return
     with np.errstate(all="ignore"):  # no BLAS here to hold to one thread
         task(pieces[0])
-
-
-def _row_pieces(pieces: list[Piece]) -> int:
-    return pieces[-1].number + 1 if pieces else 1
 
 
 def _per_column(values: np.ndarray, columns: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from minikeras.layers.normalization import (
     check_axes,
 )
 from minikeras.ops.base import convert
+from minikeras.ops.nn import relu as cut_off
 from minikeras.ops.normalization import batch_normalization
 from minikeras.ops.numpy import stop_gradient
 from minikeras.ops.standardize import masked_moments, normalize_batch
@@ -139,6 +140,12 @@ class BatchNormalization(BaseScale):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        return self._normalize(inputs, training, mask)
+
+    def _normalize(
+        self, inputs: Any, training: bool | None, mask: Any, relu: bool = False
+    ) -> Any:
+        """What `call` returns; with `relu`, cut off at zero."""
         x = at_least_float32(inputs)
         gamma = as_type(self.gamma, x.dtype)
         beta = as_type(self.beta, x.dtype)
@@ -150,7 +157,7 @@ class BatchNormalization(BaseScale):
                 f"{shape_text(x.shape)}"
             )
         if training and self.trainable and mask is None:
-            y, *found = normalize_batch(x, gamma, beta, self.axis, self.epsilon)
+            y, *found = normalize_batch(x, gamma, beta, self.axis, self.epsilon, relu)
             self._update(*found)
             return as_type(y, self._np_dtype)
         if training and self.trainable:
@@ -161,7 +168,7 @@ class BatchNormalization(BaseScale):
             mean = as_type(self.moving_mean, x.dtype)
             variance = as_type(self.moving_variance, x.dtype)
         y = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
-        return as_type(y, self._np_dtype)
+        return as_type(cut_off(y) if relu else y, self._np_dtype)
 
     def _update(self, mean: Any, variance: Any) -> None:
         """Move the averages towards a batch's; they are state, never traced."""

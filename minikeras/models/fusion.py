@@ -1,58 +1,103 @@
 """Neighbouring layers that a model computes in one pass.
 
-A convolution followed by max pooling never writes the convolved image. The layers know
+A convolution followed by max pooling never writes the convolved image
+(benchmarks/kernels.py, "conv-pool"); a batch normalisation cuts off what is below zero
+while it has it in the cache (benchmarks/kernels.py, "norm-relu"). The layers know
 nothing of it; anything out of the ordinary (a mask, a regularized activity, a subclass)
-and they are called one after the other (benchmarks/kernels.py, "conv-pool").
+and they are called one after the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minikeras import activations
 from minikeras.kernels.windows import geometry
+from minikeras.layers.activation import ReLU
+from minikeras.layers.batch_normalization import BatchNormalization
 from minikeras.layers.convolutional import (
     Conv1D,
     Conv2D,
     Conv3D,
     window_geometry,
 )
+from minikeras.layers.core import Activation
 from minikeras.layers.layer import Layer
 from minikeras.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from minikeras.masks import any_masks
 from minikeras.ops.conv_pool import conv_pool_bias, fits
 
 _PAIRS = {Conv1D: MaxPooling1D, Conv2D: MaxPooling2D, Conv3D: MaxPooling3D}
-Stage = tuple[Layer, Layer | None]
+Joined = Callable[[Any, Any, Any, Any], Any]
+Stage = tuple[Layer, Layer | None, Joined | None]
 
 
 def stages(layers: Sequence[Layer]) -> list[Stage]:
-    """The layers in order, each with the pooling behind it that may be joined to it."""
+    """The layers in order, each with the one behind it that may be joined to it.
+
+    Returns:
+        (layer, next layer, function of both, inputs and `training`): the function
+        returns the output of both, or None if they must be called one by one.
+    """
     found: list[Stage] = []
     for layer in layers:
-        if found and found[-1][1] is None and _may_join(found[-1][0], layer):
-            found[-1] = found[-1][0], layer
+        joined = None
+        if found and found[-1][1] is None:
+            joined = _joined(found[-1][0], layer)
+        if joined is not None:
+            found[-1] = found[-1][0], layer, joined
         else:
-            found.append((layer, None))
+            found.append((layer, None, None))
     return found
 
 
-def _may_join(conv: Any, pool: Any) -> bool:
+def _joined(first: Any, second: Any) -> Joined | None:
+    for layer in (first, second):
+        if layer.activity_regularizer is not None or "call" in layer.__dict__:
+            return None
+    if _PAIRS.get(type(first)) is type(second) and _poolable(first, second):
+        return convolve_and_pool
+    if type(first) is BatchNormalization and _is_relu(second):
+        return normalize_and_cut
+    return None
+
+
+def _poolable(conv: Any, pool: Any) -> bool:
     return (
-        _PAIRS.get(type(conv)) is type(pool)
-        and conv.activation in (activations.relu, activations.linear)
+        conv.activation in (activations.relu, activations.linear)
         and conv.groups == 1
         and conv.data_format == pool.data_format == "channels_last"
         and pool.strides == pool.pool_size
         and pool.padding == "valid"
-        and conv.activity_regularizer is pool.activity_regularizer is None
-        and not any("call" in layer.__dict__ for layer in (conv, pool))
     )
 
 
-def convolve_and_pool(conv: Any, pool: Any, inputs: Any) -> Any:
-    """Output of both layers, or None if they must be called one after the other."""
-    usual = conv.built and pool.built and conv.dtype == pool.dtype and not any_masks()
-    if not usual or inputs.dtype != conv._np_dtype:
+def _is_relu(layer: Any) -> bool:
+    if type(layer) is ReLU:
+        return (layer.max_value, layer.negative_slope, layer.threshold) == (None, 0, 0)
+    return type(layer) is Activation and layer.activation is activations.relu
+
+
+def _as_usual(first: Any, second: Any, inputs: Any) -> bool:
+    return (
+        first.built
+        and second.built
+        and first.dtype == second.dtype
+        and inputs.dtype == first._np_dtype
+        and not any_masks()
+    )
+
+
+def normalize_and_cut(norm: Any, relu: Any, inputs: Any, training: Any) -> Any:
+    """Batch normalisation and ReLU."""
+    if not _as_usual(norm, relu, inputs):
+        return None
+    norm._check_input(inputs)
+    return norm._normalize(inputs, training, None, relu=True)
+
+
+def convolve_and_pool(conv: Any, pool: Any, inputs: Any, training: Any) -> Any:
+    """Convolution and max pooling."""
+    if not _as_usual(conv, pool, inputs):
         return None
     conv._check_input(inputs)
     where = window_geometry(conv, inputs.shape)

@@ -8,7 +8,7 @@ from minikeras.layers.core import InputLayer
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import as_shape, is_array, is_shape
 from minikeras.masks import set_mask
-from minikeras.models.fusion import Stage, convolve_and_pool, stages
+from minikeras.models.fusion import Stage, stages
 from minikeras.models.model import Model, family
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import reshape
@@ -185,15 +185,15 @@ class Sequential(Model):
         outputs = self._fit_input(inputs)
         if mask is not None:
             set_mask(outputs, mask)
-        for layer, pool in self._stages():
-            if pool is not None:
-                joined = convolve_and_pool(layer, pool, outputs)
-                if joined is not None:
-                    outputs = joined
+        for layer, behind, joined in self._stages():
+            if joined is not None:
+                found = joined(layer, behind, outputs, training)
+                if found is not None:
+                    outputs = found
                     continue
-                outputs = layer(outputs, training=training)
-                layer = pool
             outputs = layer(outputs, training=training)
+            if behind is not None:
+                outputs = behind(outputs, training=training)
         return outputs
 
     def _stages(self) -> list[Stage]:

@@ -21,7 +21,7 @@ def _forward(x, w, bias, *, geometry, pool, relu, kept):
 
 def _backward(argnums, g, y, x, w, bias, *, geometry, pool, relu, kept):
     wanted = "".join("xwb"[n] for n in argnums)
-    return kernels.backward(x, w, y, kept, g, geometry, pool, relu, wanted)
+    return kernels.backward(x, w, bias, y, kept, g, geometry, pool, relu, wanted)
 
 
 def _composed(x, w, bias, *, geometry, pool, relu, kept):

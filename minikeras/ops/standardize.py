@@ -20,6 +20,7 @@ from minikeras.ops.numpy import (
     _axes,
     broadcast_to,
     divide,
+    masked,
     mean,
     sqrt,
     square,
@@ -35,13 +36,16 @@ Layout = tuple[int, int, int, int]  # B, R, G, D
 
 
 @primitive
-def standardize(x, gamma, beta, *, layout: Layout, stats: kernels.Stats, epsilon):
+def standardize(
+    x, gamma, beta, *, layout: Layout, stats: kernels.Stats, epsilon, relu=False
+):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, seen as B, R, G, D.
 
-    `stats` must be those of x; gamma and beta (C,) may be None.
+    `stats` must be those of x; gamma and beta (C,) may be None. With `relu` what is
+    below zero is cut off.
     """
     with np.errstate(all="ignore"):
-        y = kernels.normalize(x.reshape(layout), gamma, beta, stats, epsilon)
+        y = kernels.normalize(x.reshape(layout), gamma, beta, stats, epsilon, relu)
     return y.reshape(x.shape)
 
 
@@ -75,15 +79,18 @@ def _per_group(values, layout):
 def _standardize_vjp(argnums, y, args, kwargs):
     x, gamma, beta = args
     layout, stats, epsilon = kwargs["layout"], kwargs["stats"], kwargs["epsilon"]
+    output = getval(y).reshape(layout) if kwargs.get("relu") else None
 
     def vjp(g):
         if plain(g, x, gamma):
             wanted = "".join("xgb"[n] for n in argnums)
             blocks = x.reshape(layout), gamma, g.reshape(layout)
             with np.errstate(all="ignore"):
-                dx, *rest = kernels.backward(*blocks, stats, epsilon, wanted)
+                dx, *rest = kernels.backward(*blocks, stats, epsilon, wanted, output)
             found = (dx if dx is None else dx.reshape(x.shape), *rest)
             return tuple(found[n] for n in argnums)
+        if output is not None:
+            g = masked(g, keep=output.reshape(x.shape) > 0)
         xhat, inverse = _standard(x, layout, stats, epsilon)
         grad = anp.reshape(g, layout)
         scaled = grad if gamma is None else grad * _per_group(gamma, layout)
@@ -114,7 +121,8 @@ def _standardize_jvp(argnum, d, y, args, kwargs):
             tangent = _project(anp.reshape(d, layout), xhat, inverse, stats)
             if gamma is not None:
                 tangent = tangent * _per_group(gamma, layout)
-    return anp.reshape(tangent, x.shape)
+    tangent = anp.reshape(tangent, x.shape)
+    return masked(tangent, keep=getval(y) > 0) if kwargs.get("relu") else tangent
 
 
 defvjp_argnums(standardize, _standardize_vjp)
@@ -179,7 +187,7 @@ defjvp_argnum(affine, _affine_jvp)
 
 
 def normalize_batch(
-    x: Any, gamma: Any, beta: Any, axis: int, epsilon: float
+    x: Any, gamma: Any, beta: Any, axis: int, epsilon: float, relu: bool = False
 ) -> tuple[Array, np.ndarray, np.ndarray]:
     """Batch normalisation by the batch's own statistics, and these, never traced.
 
@@ -188,6 +196,7 @@ def normalize_batch(
         gamma: scale (size of `axis`,), or None; likewise `beta`, the offset.
         axis: the axis that keeps its statistics apart.
         epsilon: added to the variance.
+        relu: whether to cut off what is below zero.
 
     Returns:
         y in the shape of x, and mean and variance of shape (size of `axis`,).
@@ -195,7 +204,8 @@ def normalize_batch(
     x = last(x, axis)
     layout = (1, prod(x.shape[:-1]), x.shape[-1], 1)
     stats = kernels.statistics(getval(x).reshape(layout))
-    y = standardize(x, gamma, beta, layout=layout, stats=stats, epsilon=epsilon)
+    how = {"layout": layout, "stats": stats, "epsilon": epsilon, "relu": relu}
+    y = standardize(x, gamma, beta, **how)
     found = stats.mean[0].astype(x.dtype), stats.variance[0].astype(x.dtype)
     return back(y, axis), *found
 

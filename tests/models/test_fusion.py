@@ -101,4 +101,4 @@ def test_errors_name_the_layer():
         model(X[..., :1])
     first = model.layers[0]
     with pytest.raises(ValueError, match="Conv2D"):
-        fusion.convolve_and_pool(first, model.layers[1], X[..., :1])
+        fusion.convolve_and_pool(first, model.layers[1], X[..., :1], True)

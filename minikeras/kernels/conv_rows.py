@@ -1,0 +1,192 @@
+"""Convolution by products of rows that lie in the input as they are.
+
+The cells of a window that lie next to each other along the last spatial axis are
+neighbours in memory, with all their channels. For one place on the last axis, the rows
+above one another are therefore a matrix whose rows are simply far apart, and for each
+cell of the other axes
+
+    y[n, o, p] += x[n, o + k, p : p + K, :] @ w[k]
+
+is a stack of small products without any windows copied. dx is the same with g and the
+filter turned around along the last axis, and a sum over cells at the end. Letters as in
+`conv.py`, where copied windows take over for what does not fit (benchmarks/kernels.py,
+"conv-rows").
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minikeras.kernels import blocking, products
+from minikeras.kernels.windows import Geometry, axis_overlaps
+
+SHORTEST_ROW = 32  # numbers
+_ALL = (slice(None),) * 3
+
+
+def fits(geometry: Geometry, channels: int, filters: int, count: int) -> bool:
+    """Whether `convolve` is the faster way; needs one group of filters."""
+    rows = geometry.out[-2] if len(geometry.out) > 1 else count
+    return (
+        geometry.dilation[-1] == 1
+        and prod(geometry.kernel[:-1]) * filters <= geometry.cells * channels
+        and _are_small(rows, geometry.kernel[-1] * channels, filters)
+    )
+
+
+def fits_back(geometry: Geometry, channels: int, filters: int, count: int) -> bool:
+    """Whether `input_gradient` is; needs one group of filters."""
+    before, after = geometry.pads[-1]
+    rows = count * prod(geometry.out[:-1])
+    return (
+        set(geometry.strides) == {1}
+        and geometry.dilation[-1] == 1
+        and max(before, after) < geometry.kernel[-1]
+        and _are_small(rows, geometry.kernel[-1] * filters, channels)
+    )
+
+
+def _are_small(rows: int, row: int, columns: int) -> bool:
+    return (
+        products.multiplies_unpacked()
+        and row >= SHORTEST_ROW
+        and products.good_block(rows, row, columns) > 0
+    )
+
+
+def bytes_each(geometry: Geometry, channels: int, filters: int, itemsize: int) -> int:
+    """Working memory of one image."""
+    padded = prod(geometry.padded) * channels
+    return (2 * geometry.positions * filters + padded) * itemsize
+
+
+def matrices(w: np.ndarray) -> np.ndarray:
+    """w (K, C, F) as a matrix for each cell of all axes but the last."""
+    cells = prod(w.shape[:-3])
+    return blocking.aligned(w.reshape(cells, -1, w.shape[-1]))
+
+
+def matrices_back(w: np.ndarray) -> np.ndarray:
+    """The same for `input_gradient`: turned around along the last axis."""
+    turned = np.flip(w, -3).swapaxes(-1, -2)
+    return matrices(np.ascontiguousarray(turned))
+
+
+def convolve(
+    padded: np.ndarray, by_cell: np.ndarray, geometry: Geometry, y: np.ndarray
+) -> None:
+    """Write y (N, O, F) of a padded x."""
+    kernel, strides, dilation = geometry.kernel, geometry.strides, geometry.dilation
+    if len(kernel) == 1:  # the samples are the rows above one another
+        padded, y = padded[None], y[None]
+        kernel, strides, dilation = (1, *kernel), (1, *strides), (1, *dilation)
+    *outer, above, along = y.shape[1:-1]
+    run, filters = by_cell.shape[1:]
+    block = products.good_block(above, run, filters)
+    steps = [s * n for s, n in zip(padded.strides[1:-1], strides, strict=True)]
+    shape = (len(y), *outer, above // block, along, block)
+    by = (padded.strides[0], *steps[:-2], steps[-2] * block, steps[-1], steps[-2])
+    part = y
+    for cell, matrix in zip(np.ndindex(*kernel[:-1]), by_cell, strict=True):
+        starts = zip(cell, dilation, padded.strides[1:], strict=False)
+        offset = sum(i * d * s for i, d, s in starts)
+        rows = np.ndarray(
+            (*shape, run), y.dtype, padded, offset, (*by, padded.itemsize)
+        )
+        split = part.reshape(len(y), *outer, above // block, block, along, filters)
+        np.matmul(rows, matrix, out=split.swapaxes(-3, -2))
+        if part is not y:
+            y += part
+        elif len(by_cell) > 1:
+            part = blocking.empty(y.shape, y.dtype)
+
+
+def input_gradient(
+    g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, dx: np.ndarray
+) -> None:
+    """Write dx (N, S, C) for an output gradient g (N, O, F)."""
+    parts = blocking.empty((len(by_cell), *g.shape[:-2], *dx.shape[-2:]), g.dtype)
+    _by_cells(g, by_cell, geometry, parts)
+    # With padding there is a cell whose windows meet every input.
+    places = _outer_places(geometry)
+    full = next((i for i, (w, x) in enumerate(places) if w == x == _ALL[: len(w)]), -1)
+    if full < 0:
+        dx[...] = 0
+    else:
+        np.copyto(dx, parts[full])
+    for index, (positions, inputs) in enumerate(places):
+        if index != full:
+            target = dx[inputs]
+            target += parts[index][positions]
+
+
+def _by_cells(
+    g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, parts: np.ndarray
+) -> None:
+    """Write the part of dx that each cell of all axes but the last is to have."""
+    size, channels = parts.shape[-2:]
+    width, (along, filters) = geometry.kernel[-1], g.shape[-2:]
+    count = g.size // (along * filters)
+    block = products.good_block(count, width * filters, channels)
+    split = parts.reshape(len(by_cell), -1, block, size, channels).swapaxes(2, 3)
+    step, row = filters * g.itemsize, along * filters * g.itemsize
+    for inputs, first, last in _meetings(geometry):
+        start = inputs.start + geometry.pads[-1][0] - width + 1
+        matrix = by_cell[:, (first - start) * filters : (last - start) * filters]
+        rows = np.ndarray(
+            (count // block, inputs.stop - inputs.start, block, matrix.shape[1]),
+            g.dtype,
+            g,
+            first * step,
+            (block * row, step, row, g.itemsize),
+        )
+        np.matmul(rows, matrix[:, None, None], out=split[:, :, inputs])
+
+
+Place = tuple[tuple[slice, ...], tuple[slice, ...]]
+
+
+@lru_cache(maxsize=256)
+def _outer_places(geometry: Geometry) -> tuple[Place, ...]:
+    """For each cell of all axes but the last: the windows, and the inputs they meet."""
+    axes = range(len(geometry.out) - 1)
+    every = slice(None)
+    overlaps = [axis_overlaps(geometry, axis) for axis in axes]
+    found: list[Any] = []
+    for cell in np.ndindex(*geometry.kernel[:-1]):
+        pairs = [overlaps[axis][offset] for axis, offset in enumerate(cell)]
+        full = all(
+            w == slice(0, geometry.out[axis]) and x == slice(0, geometry.sizes[axis], 1)
+            for axis, (w, x) in enumerate(pairs)
+        )
+        if full:
+            pairs = [(every, every)] * len(pairs)
+        found.append(tuple((every, *(p[i] for p in pairs)) for i in (0, 1)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _meetings(geometry: Geometry) -> tuple[tuple[slice, int, int], ...]:
+    """Which windows meet which inputs along the last axis.
+
+    Returns:
+        (inputs, first window of the first of them, last window of it + 1): all that
+        meet as many windows as there are cells are together, each other one is alone.
+    """
+    return tuple(_find_meetings(geometry))
+
+
+def _find_meetings(geometry: Geometry) -> Iterator[tuple[slice, int, int]]:
+    size, out, cells = geometry.sizes[-1], geometry.out[-1], geometry.kernel[-1]
+    before = geometry.pads[-1][0]
+    inside = slice(max(0, cells - 1 - before), max(0, min(size, out - before)))
+    for i in range(size):
+        if not inside.start <= i < inside.stop:
+            first, last = max(0, i + before - cells + 1), min(out, i + before + 1)
+            yield slice(i, i + 1), first, last
+    if inside.start < inside.stop:
+        first = inside.start + before - cells + 1
+        yield inside, first, first + cells
