@@ -128,41 +128,45 @@ def backward(
     outside, held = arriving(dy, length, plan), plan.held(length)
     found = Gradients(columns, w, wanted)
     back = StateGradient(w.recurrent, batch, plan)
-    slopes = Slopes(*np.empty((6, n), dy.dtype))
-    fill = slopes.by_products if _usual(plan) else slopes.by_outputs
     by_h, by_c = both = np.zeros((2, units, batch), dy.dtype)
     if plan.carry:
         by_c[...] = dy[:, -1].T
     dh, dc = runs(both)
     parts = chunks(length, 4 * units, batch, dy.itemsize)
-    room = blocking.empty((parts[0].stop - parts[0].start, 4 * units, batch), dy.dtype)
+    size = parts[0].stop - parts[0].start
+    room = blocking.empty((size, 4 * units, batch), dy.dtype)
+    rooms = Slopes(*blocking.empty((6, size, n), dy.dtype))
     for part in parts:
         times = range(length)[part]
         z = room[: len(times)]
         gradients = runs(z)
+        slopes = Slopes(*(values[: len(times)] for values in rooms))
+        i, f, o, g, c, t = (slots[part, s * n : (s + 1) * n] for s in range(6))
+        fill = slopes.by_products if _usual(plan) else slopes.by_outputs
+        fill(i, f, o, g, c, t, columns.states[1:][part], plan)
         steps = last_first(
             times,
             z,
             *(gradients[:, slot * n : (slot + 1) * n] for slot in range(4)),
-            *(slots[part, slot * n : (slot + 1) * n] for slot in range(6)),
-            columns.states[1:][part],
+            f,
+            *slopes[:5],
             outside[part],
             held[part],
         )
         for step in steps:
-            number, products, di, df, dg, do, i, f, o, g, c, t, h, more, masked = step
+            number, products, di, df, dg, do, forget, h_by_o, h_by_c, *rest = step
+            c_by_i, c_by_f, c_by_g, more, masked = rest
             if more is not None:
                 np.add(dh, more, dh)
-            fill(i, f, o, g, c, t, h, plan)
-            np.multiply(dh, slopes.h_by_o, do)
-            np.multiply(dh, slopes.h_by_c, slopes.h_by_c)
+            np.multiply(dh, h_by_o, do)
+            np.multiply(dh, h_by_c, h_by_c)
             if masked is not None:
                 past_h, past_c = np.where(masked, both, 0)
-            np.add(dc, slopes.h_by_c, dc)
-            np.multiply(dc, slopes.c_by_i, di)
-            np.multiply(dc, slopes.c_by_f, df)
-            np.multiply(dc, slopes.c_by_g, dg)
-            np.multiply(dc, f, dc)
+            np.add(dc, h_by_c, dc)
+            np.multiply(dc, c_by_i, di)
+            np.multiply(dc, c_by_f, df)
+            np.multiply(dc, c_by_g, dg)
+            np.multiply(dc, forget, dc)
             if masked is None:
                 back(products, by_h)
             else:
@@ -178,7 +182,9 @@ def backward(
 
 
 class Slopes(NamedTuple):
-    """Derivatives in a step: of h by o's argument and c; of c by those of i, f, g."""
+    """Derivatives in some steps (T, U * B): of h by o's argument and c; of c by those
+    of i, f, g. All steps of a chunk are taken at a time: single ones are so short that
+    half of the time goes into calling NumPy (benchmarks/recurrent.py, "chunks")."""
 
     h_by_o: np.ndarray
     h_by_c: np.ndarray

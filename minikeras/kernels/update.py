@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-PIECE = 1 << 14  # numbers in a piece: parameters, gradient, slots fit in the cache
+from minikeras.kernels import blocking
+
+PIECE = 1 << 15  # numbers in a piece: parameters, gradient, slots fit in the cache
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
 
@@ -341,7 +343,7 @@ def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     """
 
     def run(change: Change) -> None:
-        work = np.empty(min(PIECE, w.size), w.dtype)
+        work = blocking.aligned_empty(min(PIECE, w.size), w.dtype)
         for start in range(0, w.size, PIECE):
             part = slice(start, min(start + PIECE, w.size))
             change(part, work[: part.stop - part.start])
