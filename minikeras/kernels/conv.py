@@ -21,6 +21,7 @@ from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16
+BLAS_TYPES = "fd"
 
 
 def convolve(
@@ -64,7 +65,7 @@ def _forward_slices(
 ) -> tuple[list[slice], bool]:
     """Slices, and whether they are convolved without copying windows."""
     channels, filters = x.shape[-1], w.shape[-1]
-    if groups == 1 and geometry.positions:
+    if groups == 1 and geometry.positions and x.dtype.char in BLAS_TYPES:
         each = conv_rows.bytes_each(geometry, channels, filters, x.itemsize)
         work = 2 * geometry.positions * w.size // blocking.PRODUCT
         places = blocking.slices(len(x), each, work)
@@ -246,7 +247,8 @@ def _scatter(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
         return _scatter_by_copies(w, geometry, groups)
 
     def scatter(g: np.ndarray, dx: np.ndarray) -> None:
-        if groups == 1 and conv_rows.fits_back(geometry, channels, filters, len(g)):
+        alike = groups == 1 and g.dtype.char in BLAS_TYPES
+        if alike and conv_rows.fits_back(geometry, channels, filters, len(g)):
             conv_rows.input_gradient(g, by_rows(), geometry, dx)
         else:
             by_copies()(g, dx)

@@ -31,7 +31,8 @@ def fits(geometry: Geometry, channels: int, filters: int, count: int) -> bool:
     """Whether `convolve` is the faster way; needs one group of filters."""
     rows = geometry.out[-2] if len(geometry.out) > 1 else count
     return (
-        geometry.dilation[-1] == 1
+        geometry.positions > 0
+        and geometry.dilation[-1] == 1
         and prod(geometry.kernel[:-1]) * filters <= geometry.cells * channels
         and _are_small(rows, geometry.kernel[-1] * channels, filters)
     )
@@ -42,7 +43,8 @@ def fits_back(geometry: Geometry, channels: int, filters: int, count: int) -> bo
     before, after = geometry.pads[-1]
     rows = count * prod(geometry.out[:-1])
     return (
-        set(geometry.strides) == {1}
+        geometry.positions > 0
+        and set(geometry.strides) == {1}
         and geometry.dilation[-1] == 1
         and max(before, after) < geometry.kernel[-1]
         and _are_small(rows, geometry.kernel[-1] * filters, channels)
@@ -52,6 +54,7 @@ def fits_back(geometry: Geometry, channels: int, filters: int, count: int) -> bo
 def _are_small(rows: int, row: int, columns: int) -> bool:
     return (
         products.multiplies_unpacked()
+        and rows > 0
         and row >= SHORTEST_ROW
         and products.good_block(rows, row, columns) > 0
     )
@@ -79,6 +82,7 @@ def convolve(
     padded: np.ndarray, by_cell: np.ndarray, geometry: Geometry, y: np.ndarray
 ) -> None:
     """Write y (N, O, F) of a padded x."""
+    padded = np.ascontiguousarray(padded)
     kernel, strides, dilation = geometry.kernel, geometry.strides, geometry.dilation
     if len(kernel) == 1:  # the samples are the rows above one another
         padded, y = padded[None], y[None]
@@ -108,6 +112,7 @@ def input_gradient(
     g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, dx: np.ndarray
 ) -> None:
     """Write dx (N, S, C) for an output gradient g (N, O, F)."""
+    g = np.ascontiguousarray(g)
     parts = blocking.empty((len(by_cell), *g.shape[:-2], *dx.shape[-2:]), g.dtype)
     _by_cells(g, by_cell, geometry, parts)
     # With padding there is a cell whose windows meet every input.

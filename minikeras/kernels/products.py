@@ -42,12 +42,13 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 def multiply_each(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out[i] = a @ b[i] for a matrix and a stack of matrices, in one call."""
-    blocks = _blocks(len(a), b[0].size) if multiplies_unpacked() else 1
+    blocks = _blocks(len(a), b.shape[1] * b.shape[2]) if multiplies_unpacked() else 1
     if blocks == 1:
         np.matmul(a, b, out=out)
         return
     shape = blocks, len(a) // blocks
-    np.matmul(a.reshape(*shape, -1), b[:, None], out=out.reshape(len(b), *shape, -1))
+    parts = out.reshape(len(b), *shape, b.shape[2])
+    np.matmul(a.reshape(*shape, -1), b[:, None], out=parts)
 
 
 def multiply_turned(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
@@ -76,7 +77,7 @@ def _turned_blocks(rows: int, width: int, filters: int) -> tuple[int, int]:
     if width * filters > LARGEST_SUM:
         return 0, 0
     for columns in (n for n in range(48, 23, -1) if width % n == 0):
-        most = min(rows, UNPACKED // (columns * filters))
+        most = min(rows, UNPACKED // max(1, columns * filters))
         found = next((n for n in range(most, 127, -1) if rows % n == 0), 0)
         if found:
             return columns, found

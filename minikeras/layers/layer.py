@@ -43,6 +43,12 @@ Shape = tuple[int | None, ...]
 _inherited = threading.local()  # of the layer call we are inside of: its `training`
 _with_losses: WeakSet["Layer"] = WeakSet()  # layers that hold what `add_loss` got
 
+
+def inherited_training() -> bool | None:
+    """What the layer call that this thread is inside of was given as `training`."""
+    return getattr(_inherited, "training", None)
+
+
 # Keras writes these into configs. None means "not used", which is all we offer.
 _NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config", "sparse", "ragged")
 
@@ -222,7 +228,7 @@ class Layer(Weighted):
             self._build_on(args, kwargs)
         if self.input_spec is not None:
             self._check_input(first)
-        before = getattr(_inherited, "training", None)
+        before = inherited_training()
         training = kwargs.get("training")
         if training is None:
             training = before

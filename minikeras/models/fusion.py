@@ -21,7 +21,7 @@ from minikeras.layers.convolutional import (
     window_geometry,
 )
 from minikeras.layers.core import Activation
-from minikeras.layers.layer import Layer
+from minikeras.layers.layer import Layer, inherited_training
 from minikeras.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from minikeras.masks import any_masks
 from minikeras.ops.conv_pool import conv_pool_bias, fits
@@ -79,7 +79,8 @@ def _is_relu(layer: Any) -> bool:
 
 def _as_usual(first: Any, second: Any, inputs: Any) -> bool:
     return (
-        first.built
+        _joined(first, second) is not None  # a setting may have been changed
+        and first.built
         and second.built
         and first.dtype == second.dtype
         and inputs.dtype == first._np_dtype
@@ -92,6 +93,8 @@ def normalize_and_cut(norm: Any, relu: Any, inputs: Any, training: Any) -> Any:
     if not _as_usual(norm, relu, inputs):
         return None
     norm._check_input(inputs)
+    if training is None:
+        training = inherited_training()
     return norm._normalize(inputs, training, None, relu=True)
 
 

@@ -578,3 +578,109 @@ def test_arrays_that_do_not_match_are_one_piece(monkeypatch):
     for other in (square.T, square[:, ::2], np.zeros(4)):
         blocking.each_piece(lambda *arrays: calls.append(arrays), square, other)
     assert [len(arrays[0]) for arrays in calls] == [4, 4, 4]
+
+
+# --- cache lines ----------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.integers(blocking.SMALL, 1 << 21),
+    st.sampled_from(["uint8", "float16", "float32", "float64"]),
+)
+def test_large_arrays_begin_at_a_cache_line(size, dtype):
+    count = -(-size // np.dtype(dtype).itemsize)
+    first, second = blocking.empty((count,), dtype), blocking.empty((count,), dtype)
+    assert address(first) % 64 == address(second) % 64 == 0
+    first[...], second[...] = 1, 2
+    assert (first == 1).all() and (second == 2).all()
+
+
+def test_memory_that_is_used_again_begins_at_a_cache_line(pool):
+    places = []
+    for shape, dtype in (
+        ((LARGE,), "uint8"),
+        ((LARGE // 8 - 3,), "float64"),
+        ((7, LARGE // 31), "float32"),
+    ):
+        array = blocking.empty(shape, dtype)
+        places.append(address(array))
+        array[...] = 0
+        del array
+    assert len(set(places)) == 1 and places[0] % 64 == 0
+
+
+def test_every_thread_gets_memory_at_a_cache_line(pool):
+    places, together = [], threading.Barrier(4, timeout=30)
+
+    def user(number):
+        together.wait()
+        arrays = [blocking.empty((LARGE + 100 * k,), "uint8") for k in range(5)]
+        places.extend(address(array) for array in arrays)
+        return arrays
+
+    with ThreadPoolExecutor(4) as users:
+        kept = list(users.map(user, range(4)))
+    assert len(kept) == 4 and len(set(places)) == 20
+    assert all(place % 64 == 0 for place in places)
+
+
+def at_offset(offset, values):
+    """The values in memory that begins so many bytes behind a cache line."""
+    memory = np.empty(values.nbytes + 128, "uint8")
+    start = -address(memory) % 64 + offset
+    array = memory[start : start + values.nbytes].view(values.dtype)
+    array = array.reshape(values.shape)
+    array[...] = values
+    return array
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 1, 40), (), (17, 1001)])
+@pytest.mark.parametrize("offset", [0, 8, 16, 32, 56])
+def test_aligned(shape, dtype, offset):
+    values = np.arange(float(np.prod(shape))).reshape(shape).astype(dtype)
+    x = at_offset(offset, values)
+    assert address(x) % 64 == offset
+    found = blocking.aligned(x)
+    assert (found is x) is (offset == 0)
+    assert address(found) % 64 == 0 and found.flags.c_contiguous
+    assert found.shape == shape and found.dtype == dtype
+    np.testing.assert_array_equal(found, values)
+    if found is not x:
+        found[...] = -1
+        np.testing.assert_array_equal(x, values)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a.T,
+        lambda a: a[:, ::2],
+        lambda a: a[::-1],
+        lambda a: a[:, :5],
+        lambda a: np.broadcast_to(a[:1], a.shape),
+        lambda a: a.swapaxes(0, 1)[1:],
+    ],
+)
+def test_aligned_copies_what_is_not_one_run(view):
+    values = np.arange(15 * 16.0).reshape(15, 16)
+    x = view(at_offset(0, values))
+    expected = x.tolist()
+    found = blocking.aligned(x)
+    assert address(found) % 64 == 0
+    assert found.flags.c_contiguous and found.flags.writeable
+    assert not np.shares_memory(found, x)
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0, 2), (0, 4)])
+def test_aligned_empty_array(shape):
+    found = blocking.aligned(at_offset(8, np.empty(shape, "float32")))
+    assert found.shape == shape and found.dtype == "float32"
+
+
+def test_aligned_reads_only():
+    x = at_offset(4, np.arange(40, dtype="float32"))
+    x.setflags(write=False)
+    np.testing.assert_array_equal(blocking.aligned(x), np.arange(40))

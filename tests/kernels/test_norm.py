@@ -173,3 +173,115 @@ def test_affine_and_its_sums(layout):
     sum_g, sum_gx = norm.affine_sums(x, g, shift)
     close(sum_g, g.sum(axis=1), 1e-12)
     close(sum_gx, (g * (x - 0.5)).sum(axis=1), 1e-12)
+
+
+# --- cut off at zero ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_relu_cuts_off_what_is_below_zero(layout, dtype, mean):
+    x, gamma, beta, _ = draw(layout, dtype, mean)
+    copies = [a.copy() for a in (x, gamma, beta)]
+    for centred in (True, False):
+        stats = norm.statistics(x, centred)
+        for vectors in ((gamma, beta), (gamma, None), (None, beta), (None, None)):
+            plain = norm.normalize(x, *vectors, stats, 1e-3)
+            y = norm.normalize(x, *vectors, stats, 1e-3, relu=True)
+            np.testing.assert_array_equal(y, np.maximum(plain, 0))
+            assert y.dtype == dtype and y.shape == layout
+    for array, copy in zip((x, gamma, beta), copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e3])
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_backward_of_what_was_cut_off(layout, centred, mean):
+    for dtype, tolerance in ((np.float64, 1e-8), (np.float32, 1e-5)):
+        x, gamma, beta, g = draw(layout, dtype, mean)
+        stats = norm.statistics(x, centred)
+        y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+        masked = np.where(y > 0, g, 0)
+        for array in (x, g, y):
+            array.setflags(write=False)
+        found = norm.backward(x, gamma, g, stats, 1e-3, relu_output=y)
+        expected = exact(x, gamma, beta, masked, 1e-3, centred)[1:4]
+        plain = norm.backward(x, gamma, masked, stats, 1e-3)
+        for ours, formula, same in zip(found, expected, plain, strict=True):
+            assert ours.dtype == dtype
+            close(ours, formula, tolerance)
+            np.testing.assert_array_equal(ours, same)
+
+
+@pytest.mark.parametrize("layout", [(1, 2049, 2, 1), (2, 700, 3, 2), (9, 1, 1, 33)])
+def test_what_was_cut_off_for_some_gradients(layout):
+    x, gamma, beta, g = draw(layout, np.float64)
+    stats = norm.statistics(x)
+    y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+    assert (y == 0).any() and (y > 0).any()
+    expected = exact(x, gamma, beta, g * (y > 0), 1e-3, True)[1:4]
+    for wanted in ("x", "g", "b", "xg", "xb", "gb", "xgb"):
+        found = norm.backward(x, gamma, g, stats, 1e-3, wanted, y)
+        for letter, ours, formula in zip("xgb", found, expected, strict=True):
+            if letter in wanted:
+                close(ours, formula, 1e-12)
+            else:
+                assert ours is None
+
+
+def test_no_gradient_where_the_output_is_zero():
+    x = np.array([-1.0, 0.0, 1.0, 0.0]).reshape(1, 4, 1, 1)
+    stats = norm.statistics(x)
+    y = norm.normalize(x, None, None, stats, 0.0, relu=True)
+    np.testing.assert_allclose(y.ravel(), [0, 0, np.sqrt(2), 0], rtol=1e-15)
+    dbeta = norm.backward(x, None, np.ones_like(x), stats, 0.0, "b", y)[2]
+    np.testing.assert_array_equal(dbeta, [1.0])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_bits_of_what_is_cut_off_do_not_depend_on_threads(layout):
+    x, gamma, beta, g = draw(layout, np.float32, mean=5.0)
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            config.set_threads(threads)
+            stats = norm.statistics(x)
+            y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+            back = norm.backward(x, gamma, g, stats, 1e-3, relu_output=y)
+            results.append([array.tobytes() for array in (y, *back)])
+    finally:
+        config.set_threads(None)
+    assert results[0] == results[1] == results[2]
+
+
+def test_strided_and_broadcast_arrays_that_are_cut_off():
+    x = np.random.default_rng(1).normal(size=(1, 3, 40, 1)).swapaxes(1, 2)
+    gamma, beta = np.array([1.0, -2.0, 0.5]), np.array([0.1, 0.2, -0.3])
+    stats = norm.statistics(x)
+    y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+    g = np.broadcast_to(np.full((1, 1, 1, 1), 2.0), x.shape)
+    output = np.asfortranarray(y)
+    assert not output.flags.c_contiguous
+    plain, *_ = exact(x, gamma, beta, g, 1e-3, True)
+    close(y, np.where(plain > 0, plain, 0), 1e-12)
+    expected = exact(x, gamma, beta, g * (plain > 0), 1e-3, True)[1:4]
+    found = norm.backward(x, gamma, g, stats, 1e-3, relu_output=output)
+    for ours, formula in zip(found, expected, strict=True):
+        close(ours, formula, 1e-12)
+
+
+def test_nan_is_not_cut_off():
+    for layout in ((1, 30, 3, 1), (4, 9, 2, 2), (6, 1, 1, 5)):
+        x, gamma, beta, g = draw(layout, np.float32)
+        x[0, 0, 0, 0] = np.nan
+        with np.errstate(all="ignore"):
+            stats = norm.statistics(x)
+            plain = norm.normalize(x, gamma, beta, stats, 1e-3)
+            y = norm.normalize(x, gamma, beta, stats, 1e-3, relu=True)
+            dx = norm.backward(x, gamma, g, stats, 1e-3, "x", y)[0]
+        assert np.isnan(y[0, :, 0]).all()
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(plain))
+        np.testing.assert_array_equal(y, np.where(plain < 0, 0, plain))
+        assert np.isfinite(dx[~np.isnan(plain)]).all()

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from autograd import elementwise_grad
+from autograd.test_util import check_grads
 
 import minikeras as keras
 from minikeras import layers, ops, weight_gradients
@@ -102,3 +104,429 @@ def test_errors_name_the_layer():
     first = model.layers[0]
     with pytest.raises(ValueError, match="Conv2D"):
         fusion.convolve_and_pool(first, model.layers[1], X[..., :1], True)
+
+
+# --- batch normalisation and ReLU -----------------------------------------------
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """What the joined pair returned, each time it was asked."""
+    monkeypatch.setattr(keras.masks, "_known", {})  # of arrays that others keep
+    outputs, function = [], fusion.normalize_and_cut
+
+    def counted(*arguments):
+        outputs.append(function(*arguments))
+        return outputs[-1]
+
+    monkeypatch.setattr(fusion, "normalize_and_cut", counted)
+    return outputs
+
+
+RELUS = {
+    "ReLU": layers.ReLU,
+    "Activation": lambda **kwargs: layers.Activation("relu", **kwargs),
+}
+
+
+def normed(relu, shape=(6, 3), dtype="float32", seed=0, **settings):
+    """The pair between two dense layers, all weights drawn."""
+    model = keras.Sequential(
+        [
+            keras.Input(shape, dtype=dtype),
+            layers.Dense(shape[-1], dtype=dtype),
+            layers.BatchNormalization(dtype=dtype, **settings),
+            RELUS[relu](dtype=dtype),
+            layers.Dense(2, dtype=dtype),
+        ]
+    )
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in model.get_weights()])
+    return model
+
+
+def inputs(shape, dtype="float32", count=8):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(count, *shape)).astype(dtype)
+
+
+def apart_in(model, x, training):
+    for layer in model.layers:
+        x = layer(x, training=training)
+    return x
+
+
+NORMED = [
+    ((6,), {}),
+    ((6, 3), {}),
+    ((4, 5, 3), {}),
+    ((4, 5, 3), {"axis": 1}),
+    ((4, 5, 3), {"axis": 2, "momentum": 0.5}),
+    ((6, 3), {"scale": False}),
+    ((6, 3), {"center": False, "epsilon": 0.1}),
+    ((6, 3), {"scale": False, "center": False}),
+    ((6, 3), {"trainable": False}),
+]
+
+
+@pytest.mark.parametrize("relu", RELUS)
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("float64", 1e-11)])
+@pytest.mark.parametrize("training", [True, False, None])
+@pytest.mark.parametrize("shape, settings", NORMED, ids=str)
+def test_normalisation_and_relu(shape, settings, training, dtype, tolerance, relu, cut):
+    x = inputs(shape, dtype)
+    results = []
+    for together in (True, False):
+        model = normed(relu, shape, dtype, **settings)
+        assert len(joined(model)) == 1
+
+        def run(model=model, together=together):
+            f = model if together else lambda *a, **k: apart_in(model, *a, **k)
+            y = f(x, training=training)
+            return ops.sum(ops.power(y, 3)), y
+
+        (loss, y), gradients = weight_gradients(run, model)
+        assert len(cut) == 1 and cut[0] is not None
+        assert y.dtype == dtype
+        assert all(g is None or g.dtype == dtype for g in gradients)
+        results.append([loss, y, *gradients, *model.get_weights()])
+    for one, other in zip(*results, strict=True):
+        scale = np.abs(other).max()
+        np.testing.assert_allclose(one, other, 0, tolerance * max(1.0, scale))
+
+
+@pytest.mark.parametrize("relu", RELUS)
+@pytest.mark.parametrize("axis", [1, -1])
+def test_normalisation_and_relu_by_their_formula(axis, relu, cut):
+    x = inputs((4, 3), "float64") * 2 + 1
+    model = keras.Sequential(
+        [
+            keras.Input((4, 3)),
+            layers.BatchNormalization(axis, 0.9, 0.1, dtype="float64"),
+            RELUS[relu](dtype="float64"),
+        ],
+        name="pair",
+    )
+    channels = x.shape[axis]
+    gamma, beta, mean, variance = np.random.default_rng(0).uniform(
+        0.5, 1.5, (4, channels)
+    )
+    model.layers[0].set_weights([gamma, beta, mean, variance])
+    other = tuple(i for i in range(3) if i != axis % 3)
+    wide = [1, 1, 1]
+    wide[axis] = channels
+
+    def formula(mean, variance):
+        xhat = (x - mean.reshape(wide)) / np.sqrt(variance.reshape(wide) + 0.1)
+        return np.maximum(xhat * gamma.reshape(wide) + beta.reshape(wide), 0)
+
+    for training in (False, True):
+        found = mean, variance
+        if training:
+            found = x.mean(axis=other), x.var(axis=other)
+        y = model.layers[1](model.layers[0](x, training=training))
+        assert (y == 0).any() and (y > 0).any()
+        model.layers[0].set_weights([gamma, beta, mean, variance])
+        stage = fusion.stages(model.layers)[0]
+        joined_y = stage[2](stage[0], stage[1], x, training)
+        np.testing.assert_allclose(y, formula(*found), rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(joined_y, formula(*found), rtol=1e-12, atol=1e-13)
+    averages = model.layers[0].get_weights()[2:]
+    for average, before, batch in zip(averages, (mean, variance), found, strict=True):
+        np.testing.assert_allclose(average, 0.9 * before + 0.1 * batch, rtol=1e-12)
+    assert len(cut) == 2
+
+
+@pytest.mark.parametrize("relu", RELUS)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape, settings", [((5,), {}), ((3, 4), {"axis": 1})])
+def test_second_order_of_normalisation_and_relu(shape, settings, training, relu, cut):
+    model = normed(relu, shape, "float64", epsilon=0.1, **settings)
+    check_grads(lambda x: model(x, training=training), order=2)(
+        inputs(shape, "float64", count=4)
+    )
+    assert len(cut) > 10 and all(y is not None for y in cut)
+
+
+def test_gradients_of_gradients_of_normalisation_and_relu():
+    # A penalty on the slope of the output by the input, as in improved GANs.
+    x, results = inputs((5,), "float64"), []
+    for together in (True, False):
+        model = normed("ReLU", (5,), "float64")
+
+        def run(model=model, together=together):
+            f = model if together else lambda *a, **k: apart_in(model, *a, **k)
+            slope = elementwise_grad(lambda x: ops.sum(f(x, training=True) ** 2))(x)
+            return ops.sum(slope**2)
+
+        results.append(weight_gradients(run, model))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-11)
+    for one, other in zip(results[0][1], results[1][1], strict=True):
+        if other is None:
+            assert one is None
+        else:
+            scale = np.abs(other).max()
+            np.testing.assert_allclose(one, other, 0, 1e-10 * max(1.0, scale))
+
+
+def test_half_precision(cut):
+    x, results = inputs((6, 3), "float16"), []
+    for together in (True, False):
+        model = normed("ReLU", dtype="float16")
+        f = model if together else lambda x, m=model, **kw: apart_in(m, x, **kw)
+        y = f(x, training=True)
+        assert y.dtype == "float16"
+        results.append([y, *model.get_weights()])
+    assert len(cut) == 1
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(
+            one.astype("float32"), other.astype("float32"), rtol=2e-3, atol=2e-3
+        )
+
+
+class OwnNormalization(layers.BatchNormalization):
+    pass
+
+
+class OwnReLU(layers.ReLU):
+    pass
+
+
+class OwnActivation(layers.Activation):
+    pass
+
+
+NORM = layers.BatchNormalization
+
+
+@pytest.mark.parametrize(
+    "make, count",
+    [
+        (lambda: (NORM(), layers.ReLU()), 1),
+        (lambda: (NORM(), layers.ReLU(None, 0.0, 0.0)), 1),
+        (lambda: (NORM(), layers.Activation("relu")), 1),
+        (lambda: (NORM(), layers.Activation(keras.activations.relu)), 1),
+        (lambda: (NORM(), NORM(), layers.ReLU(), layers.ReLU()), 1),
+        (lambda: (NORM(), layers.ReLU(), NORM(), layers.Activation("relu")), 2),
+        (lambda: (NORM(), layers.ReLU(max_value=6)), 0),
+        (lambda: (NORM(), layers.ReLU(negative_slope=0.1)), 0),
+        (lambda: (NORM(), layers.ReLU(threshold=0.5)), 0),
+        (lambda: (NORM(), layers.LeakyReLU()), 0),
+        (lambda: (NORM(), layers.Activation("relu6")), 0),
+        (lambda: (NORM(), layers.Activation("tanh")), 0),
+        (lambda: (NORM(), layers.Activation(lambda x: ops.relu(x) + 1)), 0),
+        (lambda: (NORM(), OwnReLU()), 0),
+        (lambda: (NORM(), OwnActivation("relu")), 0),
+        (lambda: (OwnNormalization(), layers.ReLU()), 0),
+        (lambda: (NORM(), layers.ReLU(activity_regularizer="l2")), 0),
+        (lambda: (NORM(activity_regularizer="l2"), layers.ReLU()), 0),
+        (lambda: (layers.ReLU(), NORM()), 0),
+        (lambda: (NORM(), layers.Dropout(0.5), layers.ReLU()), 0),
+        (lambda: (layers.LayerNormalization(), layers.ReLU()), 0),
+        (lambda: (NORM(), layers.Dense(3, activation="relu")), 0),
+    ],
+)
+def test_which_are_joined_to_a_normalisation(make, count, cut):
+    model = keras.Sequential([keras.Input((3,)), *make()])
+    assert len(joined(model)) == count
+    weights, x = model.get_weights(), inputs((3,)) * 5
+    y = model(x)
+    assert len(cut) == count
+    np.testing.assert_allclose(y, apart(model, x), rtol=1e-5, atol=1e-6)
+    if any(isinstance(layer, layers.Dropout) for layer in model.layers):
+        return
+    y = model(x, training=True)
+    assert len(cut) == 2 * count
+    model.set_weights(weights)
+    np.testing.assert_allclose(y, apart_in(model, x, True), rtol=1e-4, atol=1e-5)
+
+
+def test_pairs_of_both_kinds(cut):
+    model = keras.Sequential(
+        [
+            keras.Input((11, 11, 2)),
+            layers.Conv2D(3, 3),
+            layers.MaxPooling2D(),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        ]
+    )
+    assert [function.__name__ for *_, function in joined(model)] == [
+        "convolve_and_pool",
+        "counted",
+    ]
+    np.testing.assert_allclose(model(X), apart(model, X), rtol=1e-5, atol=1e-6)
+    assert len(cut) == 1
+
+
+@pytest.mark.parametrize("relu", RELUS)
+def test_layers_of_other_types_are_called_one_after_the_other(relu, cut):
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.BatchNormalization(dtype="float32"),
+            RELUS[relu](dtype="float64"),
+        ]
+    )
+    y = model(inputs((3,)))
+    assert y.dtype == "float64"
+    np.testing.assert_array_equal(y, apart(model, inputs((3,))))
+    assert cut == [None]
+
+
+@pytest.mark.parametrize("relu", RELUS)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mask_counts_for_the_statistics(relu, training, cut):
+    x = inputs((6, 3))
+    x[0, 2:] = x[3, :4] = x[5] = 0
+    model = keras.Sequential(
+        [
+            keras.Input((6, 3)),
+            layers.Masking(),
+            layers.BatchNormalization(momentum=0.5, epsilon=0.1),
+            RELUS[relu](),
+        ]
+    )
+    y = model(x, training=training)
+    keep = (x != 0).any(axis=-1)
+    np.testing.assert_array_equal(keras.masks.get_mask(y), keep)
+    mean, variance = np.zeros(3), np.ones(3)
+    if training:
+        mean, variance = x[keep].mean(axis=0), x[keep].var(axis=0)
+        averages = model.layers[1].get_weights()[2:]
+        np.testing.assert_allclose(averages[0], mean / 2, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(averages[1], (1 + variance) / 2, rtol=1e-5)
+    expected = np.maximum((x - mean) / np.sqrt(variance + 0.1), 0)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    assert cut == [None]
+
+
+def test_a_mask_given_to_the_model_counts(cut):
+    x, keep = inputs((6, 3)), np.arange(6) < np.arange(8)[:, None]
+    model = keras.Sequential(
+        [keras.Input((6, 3)), layers.BatchNormalization(epsilon=0.1), layers.ReLU()]
+    )
+    y = model(x, training=True, mask=keep)
+    mean, variance = x[keep].mean(axis=0), x[keep].var(axis=0)
+    expected = np.maximum((x - mean) / np.sqrt(variance + 0.1), 0)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    assert cut == [None]
+
+
+def test_a_replaced_call_behind_a_normalisation_is_called():
+    model = normed("ReLU")
+    x = inputs((6, 3))
+    model(x)
+    model.layers[2].call = lambda inputs: inputs * 0 + 1
+    assert not joined(model)
+    np.testing.assert_array_equal(model(x), apart(model, x))
+
+
+@pytest.mark.parametrize(
+    "name, value", [("max_value", 0.5), ("negative_slope", 0.3), ("threshold", 0.4)]
+)
+def test_a_setting_of_the_relu_that_is_changed_counts(name, value):
+    model, x = normed("ReLU"), inputs((6, 3))
+    before = model(x)
+    setattr(model.layers[2], name, value)
+    assert (apart(model, x) != before).any()
+    np.testing.assert_allclose(model(x), apart(model, x), rtol=1e-5)
+
+
+def test_another_activation_counts():
+    model, x = normed("Activation"), inputs((6, 3))
+    model(x)
+    model.layers[2].activation = keras.activations.tanh
+    np.testing.assert_allclose(model(x), apart(model, x), rtol=1e-5)
+    model.layers[2].activation = keras.activations.relu
+    assert len(joined(model)) == 1
+    np.testing.assert_allclose(model(x), apart(model, x), rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_and_thawed(cut):
+    model, x = normed("ReLU"), inputs((6, 3))
+    norm = model.layers[1]
+    before = norm.get_weights()[2:]
+    norm.trainable = False
+    still = model(x, training=True)
+    np.testing.assert_allclose(still, model(x, training=False), rtol=1e-6)
+    for old, new in zip(before, norm.get_weights()[2:], strict=True):
+        np.testing.assert_array_equal(old, new)
+    norm.trainable = True
+    assert (model(x, training=True) != still).any()
+    assert all(
+        (a != b).all() for a, b in zip(before, norm.get_weights()[2:], strict=True)
+    )
+    assert len(cut) == 3
+
+
+class WithoutTraining(keras.Sequential):
+    """A call that leaves it to the layers whether they train."""
+
+    def call(self, inputs):
+        return super().call(inputs)
+
+
+class Block(layers.Layer):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+@pytest.mark.parametrize("kind", ["model", "block", "subclass"])
+def test_training_reaches_the_pair_from_outside(kind, cut):
+    x = inputs((3,)) * 3 + 2
+    pair = [keras.Input((3,)), layers.BatchNormalization(epsilon=0.1), layers.ReLU()]
+    inner = (WithoutTraining if kind == "subclass" else keras.Sequential)(pair)
+    outer = {
+        "model": lambda: keras.Sequential([keras.Input((3,)), inner]),
+        "block": lambda: Block(inner),
+        "subclass": lambda: inner,
+    }[kind]()
+    y = outer(x, training=True)
+    expected = np.maximum((x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 0.1), 0)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+    average = inner.layers[0].get_weights()[2]
+    np.testing.assert_allclose(average, 0.01 * x.mean(axis=0), rtol=1e-4)
+    assert len(cut) == 1
+
+
+def test_one_step_of_fit_is_the_same():
+    x, results = inputs((6, 3)), []
+    y = np.random.default_rng(5).normal(size=(8, 6, 2)).astype("float32")
+    for own in (False, True):
+        model = normed("ReLU")
+        if own:  # takes the pair apart
+            model.layers[2].call = lambda x: keras.activations.relu(x)
+        assert len(joined(model)) == (0 if own else 1)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        losses = model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        results.append(
+            [losses.history["loss"], *model.get_weights(), model.predict(x, verbose=0)]
+        )
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_errors_name_the_normalisation():
+    model = normed("ReLU")
+    with pytest.raises(ValueError, match="BatchNormalization"):
+        fusion.normalize_and_cut(*model.layers[1:3], inputs((6, 4)), True)
+
+
+def test_nan_and_infinity_go_through_the_pair(cut):
+    x = inputs((3,))
+    x[2, 0], x[4, 1] = np.nan, np.inf
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.BatchNormalization(epsilon=0.1), layers.ReLU()]
+    )
+    np.testing.assert_allclose(model(x), np.maximum(x / np.sqrt(1.1), 0), rtol=1e-5)
+    y = model(x, training=True)
+    assert np.isnan(y[:, 0]).all()
+    last = x[:, 2]
+    expected = np.maximum((last - last.mean()) / np.sqrt(last.var() + 0.1), 0)
+    np.testing.assert_allclose(y[:, 2], expected, rtol=1e-4)
+    assert len(cut) == 2

@@ -88,6 +88,85 @@ def test_standardize(layout, centred, mean, rng):
     check_grads(function(False, False), order=2)(x)
 
 
+@pytest.mark.parametrize("mean", [0.0, 30.0])
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_standardize_with_relu(layout, centred, mean, rng):
+    x = rng.normal(size=layout) + mean
+    gamma, beta = rng.normal(size=(2, layout[2] * layout[3]))
+    epsilon = 0.5 if mean else 1e-2
+
+    def function(gamma_used, beta_used, relu=True):
+        def run(x, *vectors):
+            rest = list(vectors)
+            gamma = rest.pop(0) if gamma_used else None
+            beta = rest.pop(0) if beta_used else None
+            stats = norm.statistics(getval(x), centred)
+            settings = {"layout": layout, "stats": stats, "epsilon": epsilon}
+            return primitives.standardize(x, gamma, beta, **settings, relu=relu)
+
+        return run
+
+    for used, vectors in (
+        ((True, True), (gamma, beta)),
+        ((False, True), (beta,)),
+        ((True, False), (gamma,)),
+        ((False, False), ()),
+    ):
+        plain = function(*used, relu=False)(x, *vectors)
+        np.testing.assert_array_equal(
+            function(*used)(x, *vectors), np.maximum(plain, 0)
+        )
+        # With one row, xhat is 0 whatever x is, and without beta so is the output.
+        if np.abs(plain).min() < 1e-5:
+            assert centred and layout[1] * layout[3] == 1 and not used[1]
+            continue
+        argnums = tuple(range(1 + len(vectors)))
+        check_grads(function(*used), argnums, modes=["fwd", "rev"], order=2)(
+            x, *vectors
+        )
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("layout", LAYOUTS[1:], ids=str)
+def test_gradients_of_standardize_with_relu(layout, dtype, tolerance, rng):
+    x, g = rng.normal(size=(2, *layout)).astype(dtype)
+    gamma, beta = rng.normal(size=(2, layout[2] * layout[3])).astype(dtype)
+    g.setflags(write=False)
+    settings = {"layout": layout, "stats": norm.statistics(x), "epsilon": 0.1}
+
+    def run(*arrays, relu):
+        return primitives.standardize(*arrays, **settings, relu=relu)
+
+    for argnum in range(3):
+        pull, y = make_vjp(lambda *a: run(*a, relu=True), argnum)(x, gamma, beta)
+        plain, _ = make_vjp(lambda *a: run(*a, relu=False), argnum)(x, gamma, beta)
+        expected = plain(np.where(y > 0, g, 0).astype(dtype))
+        for _ in range(2):  # the second time with what the first one left
+            found = pull(g)
+            assert found.dtype == y.dtype == dtype
+            np.testing.assert_allclose(found, expected, tolerance, tolerance)
+
+
+def test_relu_of_a_whole_batch(rng):
+    x = rng.normal(size=(2, 3, 4)) * 2 + 1
+    gamma, beta = rng.normal(size=(2, 3))
+    y, mean, variance = primitives.normalize_batch(x, gamma, beta, 1, 0.1, relu=True)
+    mean_x, variance_x = x.mean(axis=(0, 2)), x.var(axis=(0, 2))
+    np.testing.assert_allclose(mean, mean_x, rtol=1e-12)
+    np.testing.assert_allclose(variance, variance_x, rtol=1e-12)
+    wide = mean_x[:, None], np.sqrt(variance_x + 0.1)[:, None]
+    plain = (x - wide[0]) / wide[1] * gamma[:, None] + beta[:, None]
+    np.testing.assert_allclose(y, np.maximum(plain, 0), rtol=1e-12, atol=1e-12)
+    assert (y == 0).any() and (y > 0).any()
+    check_grads(
+        lambda *a: primitives.normalize_batch(*a, 1, 0.1, relu=True)[0],
+        (0, 1, 2),
+        modes=["fwd", "rev"],
+        order=2,
+    )(x, gamma, beta)
+
+
 @pytest.mark.parametrize("shift", [None, np.array([1.0, -2.0, 3.0])])
 @pytest.mark.parametrize("shape", [(1, 3), (4, 3), (2, 3, 2, 3)])
 def test_affine(shape, shift, rng):
