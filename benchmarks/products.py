@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.convolutions import convolution
 from benchmarks.settings import replaced, run_with
 from benchmarks.timing import report
-from minikeras.kernels import blocking, conv, conv_rows, products
+from minikeras.kernels import blocking, conv, conv_rows, dense, products
 
 
 def aligned_case():
@@ -50,6 +50,27 @@ def small_products_case():
     for rows, inner, columns in ((4096, 288, 32), (2048, 576, 64)):
         a, b = _random(rows, inner), _random(rows, columns)
         _product_ways(f"{a.shape}.T @ {b.shape}", _multiply_turned, a.T, b)
+
+
+def wide_case():
+    """A wide dense layer: its product cut by rows, or along the longer side."""
+
+    def by_rows(a, b):
+        return [(part, slice(None)) for part in dense._slices(len(a), b.size)]
+
+    for rows, inner, columns in ((128, 784, 1024), (128, 1024, 1024), (32, 2048, 2048)):
+        x, w = _random(rows, inner), _random(inner, columns)
+
+        def run(x=x, w=w):
+            dense.dense(x, w, None)
+
+        report(
+            f"{x.shape} @ {w.shape}",
+            {
+                "by rows": replaced(dense, "_parts", by_rows, run),
+                "along the longer side": run,
+            },
+        )
 
 
 def _product_ways(title, in_blocks, a, b):

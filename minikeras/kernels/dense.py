@@ -1,6 +1,6 @@
 """Matrix products of a dense layer, with bias and ReLU in the same pass.
 
-Arrays: x (M, C), w (C, F), bias (F,), y and g (M, F). Rows are cut by shape, so the
+Arrays: x (M, C), w (C, F), bias (F,), y and g (M, F). Products are cut by shape, so the
 bits do not depend on the number of threads.
 """
 
@@ -14,6 +14,8 @@ from minikeras.kernels.conv import mask_by_output
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
 TINY = 1 << 17
+
+Part = tuple[slice, slice]  # rows and columns
 
 
 def dense(
@@ -30,15 +32,16 @@ def dense(
                 np.maximum(y, 0, out=y)
         return y
 
-    def task(part: slice) -> None:
-        rows = y[part]
-        products.multiply(x[part], w, rows)
+    def task(part: Part) -> None:
+        rows, columns = part
+        found = y[part]
+        products.multiply(x[rows], w[:, columns], found)
         if bias is not None:
-            np.add(rows, bias, out=rows)
+            np.add(found, bias[columns], out=found)
         if relu:
-            np.maximum(rows, 0, out=rows)
+            np.maximum(found, 0, out=found)
 
-    blocking.parallel(task, _slices(len(x), w))
+    blocking.parallel(task, _parts(x, w))
     return y
 
 
@@ -65,15 +68,26 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             return np.matmul(a, b, out=c)
 
-    def task(part: slice) -> None:
-        products.multiply(a[part], b, c[part])
+    def task(part: Part) -> None:
+        rows, columns = part
+        products.multiply(a[rows], b[:, columns], c[part])
 
-    blocking.parallel(task, _slices(len(a), b))
+    blocking.parallel(task, _parts(a, b))
     return c
 
 
-def _slices(rows: int, w: np.ndarray) -> list[slice]:
-    work = 2 * w.size
+def _parts(a: np.ndarray, b: np.ndarray) -> list[Part]:
+    """Cut a @ b along its longer side: BLAS copies all of the other matrix for each
+    part (benchmarks/kernels.py, "wide")."""
+    rows, columns = len(a), b.shape[1]
+    whole = slice(None)
+    if rows >= columns:
+        return [(part, whole) for part in _slices(rows, b.size)]
+    return [(whole, part) for part in _slices(columns, a.size)]
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    work = 2 * size
     least = max(1, 2 * blocking.MIN_SLICE_WORK * 16 // max(1, work))
-    length = max(least, -(-rows // 4))
-    return [slice(i, min(i + length, rows)) for i in range(0, rows, length)]
+    length = max(least, -(-count // 4))
+    return [slice(i, min(i + length, count)) for i in range(0, count, length)]

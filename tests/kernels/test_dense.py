@@ -53,10 +53,24 @@ def test_products(rows, inner, columns, cut):
         np.testing.assert_array_equal(db, naive_matmul(np.ones((1, rows)), kept)[0])
 
 
-def test_many_rows_are_cut():
-    w = np.zeros((200, 200))
-    assert len(dense._slices(4000, w)) == 4
-    assert len(dense._slices(10, w)) == 1
+def test_long_products_are_cut_along_their_longer_side():
+    w, whole_side = np.zeros((200, 200)), slice(None)
+    rows = dense._parts(np.zeros((4000, 200)), w)
+    assert rows == [(slice(i, i + 1000), whole_side) for i in range(0, 4000, 1000)]
+    columns = dense._parts(np.zeros((200, 200)), np.zeros((200, 4000)))
+    assert columns == [(whole_side, slice(i, i + 1000)) for i in range(0, 4000, 1000)]
+    assert len(dense._parts(np.zeros((10, 200)), w)) == 1
+
+
+def test_a_product_cut_by_columns_is_the_product(monkeypatch):
+    monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 0)
+    monkeypatch.setattr(dense, "TINY", 0)
+    x, w = whole(4, 30), whole(30, 41)
+    bias = np.arange(41.0)
+    assert len(dense._parts(x, w)) == 4
+    y = dense.dense(x, w, bias, relu=True)
+    np.testing.assert_array_equal(y, np.maximum(naive_matmul(x, w) + bias, 0))
+    np.testing.assert_array_equal(dense.matmul(x, w), naive_matmul(x, w))
 
 
 def test_only_what_is_wanted_is_made():
@@ -109,7 +123,7 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
     rng = np.random.default_rng(0)
     shapes = ((301, 70), (70, 40), (40,), (301, 40))
     x, w, bias, g = (rng.standard_normal(s).astype("float32") for s in shapes)
-    assert len(dense._slices(301, w)) == 4
+    assert len(dense._parts(x, w)) == 4
     results = []
     for threads in (1, 2, 5):
         config.set_threads(threads)
