@@ -121,6 +121,18 @@ def conv_rows_case():
         def backward(g=g, w=w, where=where):
             run_with(lambda: conv.input_gradient(g, w, where), threads=1)
 
+        def filters(x=x, g=g, where=where):
+            run_with(lambda: conv.filter_gradient(x, g, where), threads=1)
+
+        report(
+            f"filter gradient {shape}, one thread",
+            {
+                "windows copied": replaced(
+                    conv_rows, "fits_filter", lambda *_: False, filters
+                ),
+                "windows beside the first axis copied": filters,
+            },
+        )
         for name, fits, run in (
             ("convolution", "fits", forward),
             ("input gradient", "fits_back", backward),

@@ -11,14 +11,15 @@ def run_with(
     run: Callable[[], Any], threads: int | None = None, size: int | None = None
 ) -> None:
     """Call `run` on a number of threads, with slices of a number of bytes."""
-    before = blocking.SLICE_BYTES, blocking.MIN_SLICES
+    names = "SLICE_BYTES", "MIN_SLICES", "LONG_SLICE_WORK"
+    before = {name: getattr(blocking, name) for name in names}
     config.set_threads(threads)
     if size is not None:
-        blocking.SLICE_BYTES, blocking.MIN_SLICES = size, 1
+        vars(blocking).update(SLICE_BYTES=size, MIN_SLICES=1, LONG_SLICE_WORK=1 << 62)
     try:
         run()
     finally:
-        blocking.SLICE_BYTES, blocking.MIN_SLICES = before
+        vars(blocking).update(before)
         config.set_threads(None)
 
 

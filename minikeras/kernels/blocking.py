@@ -20,9 +20,10 @@ import threadpoolctl
 
 from minikeras import config
 
-SLICE_BYTES = 4 << 20  # windows of one slice: smaller ones hand over too often
-MIN_SLICES = 8  # so that few cores are evenly loaded, if the work is worth it
+SLICE_BYTES = 8 << 20  # windows of one slice: smaller ones hand over too often
+MIN_SLICES = 4  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
+LONG_SLICE_WORK = 1 << 22  # operations of slices that are many if there is more work
 PRODUCT = 64  # operations of a product in the time of one other operation
 PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool
@@ -123,12 +124,13 @@ def slices(
     """
     needed = -(-count // max(1, SLICE_BYTES // max(1, bytes_each)))
     worth = count // max(1, MIN_SLICE_WORK // max(1, work_each))
-    number = max(needed, min(MIN_SLICES, worth), 1)
+    many = count * work_each // LONG_SLICE_WORK
+    number = max(needed, min(MIN_SLICES, worth), min(many, count), 1)
     shared = _shareable(number)
     if shared < needed:  # the next that two or four threads share evenly
         shared = 2 * shared if shared < 4 else shared + 4
     if most is not None:
-        shared = min(shared, most)
+        shared = min(shared, _shareable(most))
     length = max(1, -(-count // shared))
     return [slice(i, min(i + length, count)) for i in range(0, count, length)]
 

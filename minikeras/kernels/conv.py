@@ -113,13 +113,15 @@ def backward(
     channels, filters = x.shape[-1], w.shape[-1]
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     parts = _group_parts(w, groups)
-    places = _slices(x, w, geometry, channels)
+    by_rows = groups == 1 and conv_rows.fits_filter(geometry, channels)
+    most = None
     if "w" in wanted:
         # Every slice has a sum of its own: few slices for a large filter.
         most = max(blocking.MIN_SLICES, (8 << 20) // max(1, w.nbytes))
-        if len(places) > most:
-            places = _slices(x, w, geometry, channels, most)
-    sums_w = blocking.empty((len(places), w.size), x.dtype) if "w" in wanted else None
+    places = _slices(x, w, geometry, channels, most, by_rows)
+    sums_w = None
+    if "w" in wanted:
+        sums_w = blocking.empty((len(places), *w.shape), x.dtype)
     sums_b = np.empty((len(places), filters), x.dtype) if "b" in wanted else None
     scatter = _scatter(w, geometry, groups) if dx is not None else None
 
@@ -133,22 +135,36 @@ def backward(
             sum_rows(rows, geometry.out[-1] or 1, sums_b[index])
         if sums_w is not None:
             padded = _pad(x[part], geometry)
-            total = sums_w[index].reshape(-1, filters)
-            for _, of_x, of_y in parts:
-                columns = _columns(padded[..., of_x], geometry)
-                if groups == 1 and columns.flags.c_contiguous:
-                    products.multiply_turned(columns, rows, total)
-                elif groups == 1:
-                    np.matmul(columns.T, rows, out=total)
-                else:
-                    total[:, of_y] = columns.T @ rows[:, of_y]
+            if by_rows:
+                conv_rows.filter_gradient(padded, grad, geometry, sums_w[index])
+            else:
+                _filter_sums(padded, rows, geometry, parts, sums_w[index])
         if scatter is not None and dx is not None:
             scatter(grad, dx[part])
 
     blocking.parallel(task, range(len(places)))
-    dw = None if sums_w is None else blocking.sum_first(sums_w).reshape(w.shape)
+    dw = None if sums_w is None else blocking.sum_first(sums_w)
     db = None if sums_b is None else np.add.reduce(sums_b, axis=0)
     return dx, dw, db
+
+
+def _filter_sums(
+    padded: np.ndarray,
+    rows: np.ndarray,
+    geometry: Geometry,
+    parts: list["GroupPart"],
+    out: np.ndarray,
+) -> None:
+    """dw of a slice from copied windows; rows are those of g."""
+    total = out.reshape(-1, out.shape[-1])
+    for _, of_x, of_y in parts:
+        columns = _columns(padded[..., of_x], geometry)
+        if len(parts) == 1 and columns.flags.c_contiguous:
+            products.multiply_turned(columns, rows, total)
+        elif len(parts) == 1:
+            np.matmul(columns.T, rows, out=total)
+        else:
+            total[:, of_y] = columns.T @ rows[:, of_y]
 
 
 def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
@@ -174,13 +190,19 @@ def _slices(
     geometry: Geometry,
     channels: int,
     most: int | None = None,
+    by_rows: bool = False,
 ) -> list[slice]:
     columns = geometry.positions * geometry.cells * channels
     work = 2 * columns * w.shape[-1] // blocking.PRODUCT
+    if by_rows:
+        columns = conv_rows.windows_each(geometry, channels)
     return blocking.slices(len(x), columns * x.itemsize, work, most)
 
 
-def _group_parts(w: np.ndarray, groups: int) -> list[tuple[np.ndarray, slice, slice]]:
+GroupPart = tuple[np.ndarray, slice, slice]
+
+
+def _group_parts(w: np.ndarray, groups: int) -> list[GroupPart]:
     """Per group: its filter as a matrix, its channels in x, its filters in y."""
     channels, filters = w.shape[-2], w.shape[-1] // groups
     w2d = w.reshape(-1, w.shape[-1])

@@ -8,9 +8,14 @@ cell of the other axes
     y[n, o, p] += x[n, o + k, p : p + K, :] @ w[k]
 
 is a stack of small products without any windows copied. dx is the same with g and the
-filter turned around along the last axis, and a sum over cells at the end. Letters as in
-`conv.py`, where copied windows take over for what does not fit (benchmarks/kernels.py,
-"conv-rows").
+filter turned around along the last axis, and a sum over cells at the end.
+
+dw has a sum over all positions, for which such rows are too short. There, windows are
+copied along all axes but the first, which comes before the batch: all that meets one
+cell of the first axis is then one long matrix, a few rows further on for the next cell.
+
+Letters as in `conv.py`, where copied windows take over for what does not fit
+(benchmarks/kernels.py, "conv-rows").
 """
 
 from collections.abc import Iterator
@@ -21,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, products
-from minikeras.kernels.windows import Geometry, axis_overlaps
+from minikeras.kernels.windows import Geometry, axis_overlaps, sliding
 
 SHORTEST_ROW = 32  # numbers
+SHORTEST_WIDTH = 64  # numbers of a window beside the first axis, for dw
 _ALL = (slice(None),) * 3
 
 
@@ -51,6 +57,16 @@ def fits_back(geometry: Geometry, channels: int, filters: int, count: int) -> bo
     )
 
 
+def fits_filter(geometry: Geometry, channels: int) -> bool:
+    """Whether `filter_gradient` is; needs one group of filters."""
+    cells, first = geometry.cells, geometry.kernel[0]
+    return (
+        geometry.positions > 0
+        and geometry.strides[0] == 1
+        and cells // first * channels >= SHORTEST_WIDTH
+    )
+
+
 def _are_small(rows: int, row: int, columns: int) -> bool:
     return (
         products.multiplies_unpacked()
@@ -64,6 +80,12 @@ def bytes_each(geometry: Geometry, channels: int, filters: int, itemsize: int) -
     """Working memory of one image."""
     padded = prod(geometry.padded) * channels
     return (2 * geometry.positions * filters + padded) * itemsize
+
+
+def windows_each(geometry: Geometry, channels: int) -> int:
+    """Numbers that `filter_gradient` copies of one image."""
+    beside = geometry.cells // geometry.kernel[0] * prod(geometry.out[1:])
+    return geometry.padded[0] * beside * channels
 
 
 def matrices(w: np.ndarray) -> np.ndarray:
@@ -126,6 +148,36 @@ def input_gradient(
         if index != full:
             target = dx[inputs]
             target += parts[index][positions]
+
+
+def filter_gradient(
+    padded: np.ndarray, g: np.ndarray, geometry: Geometry, dw: np.ndarray
+) -> None:
+    """Write dw (K, C, F) of a padded x and an output gradient g (N, O, F)."""
+    reach, out = geometry.padded[0], geometry.out
+    view = sliding(
+        padded,
+        (reach, *out[1:]),
+        (1, *geometry.kernel[1:]),
+        (1, *geometry.strides[1:]),
+        geometry.dilation,
+    )
+    windows = _first_axis_first(view).reshape(reach, -1, dw[0].size // dw.shape[-1])
+    rows = _first_axis_first(g).reshape(-1, g.shape[-1])
+    for cell, found in enumerate(dw):
+        start = cell * geometry.dilation[0]
+        matrix = windows[start : start + out[0]].reshape(len(rows), -1)
+        products.multiply_turned(matrix, rows, found.reshape(-1, g.shape[-1]))
+
+
+def _first_axis_first(x: np.ndarray) -> np.ndarray:
+    """(N, A, ...) as (A, N, ...) in one run."""
+    turned = x.swapaxes(0, 1)
+    if turned.flags.c_contiguous:
+        return turned
+    copy = blocking.empty(turned.shape, x.dtype)
+    np.copyto(copy, turned)
+    return copy
 
 
 def _by_cells(

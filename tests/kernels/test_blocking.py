@@ -63,13 +63,16 @@ def test_slices_depend_on_the_shape_only():
         config.set_threads(threads)
         cuts.append(blocking.slices(100, 1 << 19, 1 << 20))
     assert cuts[0] == cuts[1] == cuts[2]
-    assert len(cuts[0]) == 15  # 13 would do: eight images fill a slice; 16 share evenly
+    assert len(cuts[0]) == 20  # 25 are worth a core each; 24 share evenly
+    cuts = blocking.slices(100, 1 << 20, 1)
+    assert len(cuts) == 15  # 13 would do: eight images fill a slice; 16 share evenly
 
 
 def test_work_that_is_not_worth_a_thread_is_one_slice():
     assert blocking.slices(100, 8, 8) == [slice(0, 100)]
     heavy = blocking.slices(100, 8, blocking.MIN_SLICE_WORK)
     assert len(heavy) == blocking.MIN_SLICES
+    assert len(blocking.slices(100, 8, blocking.LONG_SLICE_WORK)) == 100
 
 
 # --- threads --------------------------------------------------------------------

@@ -40,6 +40,7 @@ def ways(monkeypatch):
     """Short rows are taken too, on any processor; which way each slice went."""
     monkeypatch.setattr(products, "multiplies_unpacked", lambda: True)
     monkeypatch.setattr(conv_rows, "SHORTEST_ROW", 1)
+    monkeypatch.setattr(conv_rows, "SHORTEST_WIDTH", 1)
     return spy(monkeypatch)
 
 
@@ -57,6 +58,7 @@ def spy(monkeypatch):
 
     count(conv_rows, "convolve", "forward")
     count(conv_rows, "input_gradient", "back")
+    count(conv_rows, "filter_gradient", "filter")
     count(conv, "_columns", "copied windows")
     return calls
 
@@ -196,6 +198,7 @@ def test_products_of_every_kind(where, ways):
         ways.clear()
         both = conv.backward(x, w, None, g, place)
         assert ("back" in ways) is back
+        assert ("filter" in ways) is (where[2][0] == 1)
         np.testing.assert_array_equal(both[0], dx)
         np.testing.assert_array_equal(both[1], dw)
         np.testing.assert_array_equal(both[2], g.reshape(-1, 3).sum(axis=0))
@@ -285,6 +288,7 @@ def test_random_shapes(ways):
     check()
     assert len(taken) > 60 and {len(place.out) for place in taken} == {1, 2, 3}
     assert ways.count("forward") > 2 * 150 and ways.count("back") == 2 * len(taken)
+    assert 100 < ways.count("filter") < 250
 
 
 # --- either way -----------------------------------------------------------------
@@ -421,6 +425,18 @@ def test_what_fits(monkeypatch):
     monkeypatch.setattr(products, "multiplies_unpacked", lambda: False)
     assert not conv_rows.fits(SQUARE, 32, 32, 1)
     assert not conv_rows.fits_back(SQUARE, 32, 32, 1)
+
+
+def test_filters_that_fit():
+    channels = -(-conv_rows.SHORTEST_WIDTH // 3)
+    assert conv_rows.fits_filter(SQUARE, channels)
+    assert not conv_rows.fits_filter(SQUARE, channels - 1)
+    for strides, dilation in (((1, 2), (1, 1)), ((1, 1), (2, 3))):
+        other = geometry((12, 12), (3, 3), strides, "same", dilation)
+        assert conv_rows.fits_filter(other, channels)
+    strided = geometry((12, 12), (3, 3), (2, 1), "same")
+    assert not conv_rows.fits_filter(strided, channels)
+    assert not conv_rows.fits_filter(geometry((2, 12), (3, 3), (1, 1), "valid"), 64)
 
 
 OTHERS = [
@@ -633,3 +649,9 @@ def test_bytes_of_an_image():
     assert place.padded == (14, 11) and prod(place.out) == positions
     expected = 4 * (padded * 6 + 2 * positions * 7)
     assert conv_rows.bytes_each(place, 6, 7, 4) == expected
+
+
+def test_windows_of_an_image():
+    place = geometry((12, 9, 7), (3, 2, 3), (1, 2, 1), "same")
+    assert place.padded[0] == 14 and place.out[1:] == (5, 7)
+    assert conv_rows.windows_each(place, 6) == 14 * (5 * 7) * (2 * 3) * 6
