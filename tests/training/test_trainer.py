@@ -25,6 +25,14 @@ LABELS = RNG.integers(0, 3, 20)
 
 
 @pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """Also in a job that a shell started in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
 def seeded():
     keras.utils.clear_session()
     keras.utils.set_random_seed(7)
@@ -937,6 +945,8 @@ CHILD = """
     import io, signal, sys
     import numpy as np
     import minikeras as keras
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     class Terminal(io.StringIO):
         encoding = "utf-8"
