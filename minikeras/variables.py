@@ -17,9 +17,8 @@ import numpy as np
 from autograd.tracer import Box, getval, isbox
 
 from minikeras import config
+from minikeras.kernels import blocking
 from minikeras.validation import shape_text
-
-_ALIGNMENT = 64  # bytes: the cache line, and the widest vector register
 
 
 class Structure:
@@ -272,9 +271,9 @@ class ParameterVector:
                 dtypes.append(dtype)
             start = lengths.get(dtype, 0)
             self._places.append((dtypes.index(dtype), start, start + variable.size))
-            step = _ALIGNMENT // dtype.itemsize
+            step = blocking.LINE // dtype.itemsize
             lengths[dtype] = start + -(-variable.size // step) * step
-        self.flat = [np.zeros(lengths[dtype], dtype) for dtype in dtypes]
+        self.flat = [_zeros(lengths[dtype], dtype) for dtype in dtypes]
         self._views = self.views_of(self.flat)
         self._gradients: tuple[list[np.ndarray], list[np.ndarray]] | None = None
         for variable, view in zip(self.variables, self._views, strict=True):
@@ -296,7 +295,7 @@ class ParameterVector:
 
     def zeros(self) -> list[np.ndarray]:
         """Flat arrays of the same lengths and types, for gradients and slots."""
-        return [np.zeros_like(flat) for flat in self.flat]
+        return [_zeros(flat.size, flat.dtype) for flat in self.flat]
 
     def views_of(self, flat: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Each variable's part of the given flat arrays, in the variable's shape."""
@@ -315,6 +314,12 @@ class ParameterVector:
                 variables, self.variables, self._views, strict=True
             )
         )
+
+
+def _zeros(length: int, dtype: np.dtype) -> np.ndarray:
+    zeros = blocking.aligned_empty(length, dtype)
+    zeros[...] = 0
+    return zeros
 
 
 def count_params(variables: Iterable[Variable]) -> int:

@@ -322,6 +322,7 @@ def test_every_variable_starts_at_a_cache_line_and_none_overlap():
         flat = vector.flat[0 if v.dtype == "float32" else 1]
         offset = v.array.ctypes.data - flat.ctypes.data if v.size else 0
         assert offset % 64 == 0
+        assert v.size == 0 or v.array.ctypes.data % 64 == 0
         start = offset // flat.itemsize
         used[0 if v.dtype == "float32" else 1][start : start + v.size] += 1
     for counts, flat in zip(used, vector.flat, strict=True):
@@ -337,6 +338,7 @@ def test_zeros_and_views():
     assert [z.dtype for z in zeros] == [np.float32, np.float64]
     assert [z.shape for z in zeros] == [flat.shape for flat in vector.flat]
     assert not any(np.any(z) for z in zeros)
+    assert all(z.ctypes.data % 64 == 0 for z in zeros)
     views = vector.views_of(zeros)
     assert [view.shape for view in views] == [v.shape for v in variables]
     for number, view in enumerate(views):
