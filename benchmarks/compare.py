@@ -11,6 +11,7 @@ one that is not installed is left out with a line that says so. Writes
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -128,8 +129,10 @@ def print_workload(name, figures):
 def wall(peer, *task):
     """Seconds from starting Python to its end, and what it printed last."""
     command = [sys.executable, "-m", "benchmarks.worker", peer, *task]
+    # Byte code is kept, as that of an installed package is.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=kept)
     seconds = time.perf_counter() - start
     lines = run.stdout.split()
     return seconds, float(lines[-1]) if lines else None

@@ -1,14 +1,13 @@
 """Activation functions, by the names Keras gives them.
 
-The arithmetic is in `ops/nn.py` and `ops/activation.py`. All take any shape, keep the
-float type, and treat integers as the default float type.
+The arithmetic is in `ops/nn.py`, and in `ops/activation.py`, which few programs need.
+All take any shape, keep the float type, and treat integers as the default float type.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from minikeras.ops import activation as rare
-from minikeras.ops import nn
+from minikeras import ops
 from minikeras.ops.base import Array, float_array
 from minikeras.ops.nn import _relu
 from minikeras.registry import Family, deserialize_keras_object, serialize_member
@@ -54,7 +53,9 @@ def relu(
     """
     if negative_slope == 0 and max_value is None and threshold == 0:
         return _relu(float_array(x))
-    return rare.rectify(x, negative_slope, max_value, threshold)
+    from minikeras.ops.activation import rectify
+
+    return rectify(x, negative_slope, max_value, threshold)
 
 
 @family.add()
@@ -71,7 +72,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Array:
     >>> leaky_relu([-5.0, 2.0])
     array([-1.,  2.], dtype=float32)
     """
-    return rare.leaky_relu(x, negative_slope)
+    return ops.leaky_relu(x, negative_slope)
 
 
 @family.add()
@@ -81,7 +82,7 @@ def relu6(x: Any) -> Array:
     >>> relu6([-2.0, 3.0, 9.0])
     array([0., 3., 6.], dtype=float32)
     """
-    return rare.relu6(x)
+    return ops.relu6(x)
 
 
 @family.add()
@@ -95,7 +96,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     >>> softmax([0.0, 0.0])
     array([0.5, 0.5], dtype=float32)
     """
-    return nn.softmax(x, axis)
+    return ops.softmax(x, axis)
 
 
 @family.add()
@@ -109,7 +110,7 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     >>> log_softmax([0.0, 1000.0])
     array([-1000.,     0.], dtype=float32)
     """
-    return nn.log_softmax(x, axis)
+    return ops.log_softmax(x, axis)
 
 
 @family.add()
@@ -127,7 +128,7 @@ def sparsemax(x: Any, axis: int = -1) -> Array:
     >>> sparsemax([0.0, 0.5, 1.0])
     array([0.  , 0.25, 0.75], dtype=float32)
     """
-    return rare.sparsemax(x, axis)
+    return ops.sparsemax(x, axis)
 
 
 @family.add()
@@ -137,7 +138,7 @@ def sigmoid(x: Any) -> Array:
     >>> sigmoid([0.0, 1000.0])
     array([0.5, 1. ], dtype=float32)
     """
-    return nn.sigmoid(x)
+    return ops.sigmoid(x)
 
 
 @family.add()
@@ -147,7 +148,7 @@ def log_sigmoid(x: Any) -> Array:
     >>> log_sigmoid([-1000.0, 1000.0])
     array([-1000.,    -0.], dtype=float32)
     """
-    return rare.log_sigmoid(x)
+    return ops.log_sigmoid(x)
 
 
 @family.add()
@@ -157,7 +158,7 @@ def hard_sigmoid(x: Any) -> Array:
     >>> hard_sigmoid([-4.0, 0.0, 4.0])
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return rare.hard_sigmoid(x)
+    return ops.hard_sigmoid(x)
 
 
 @family.add()
@@ -170,7 +171,7 @@ def sparse_sigmoid(x: Any) -> Array:
     >>> sparse_sigmoid([-4.0, 0.0, 4.0])
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return rare.sparse_sigmoid(x)
+    return ops.sparse_sigmoid(x)
 
 
 @family.add()
@@ -180,7 +181,7 @@ def tanh(x: Any) -> Array:
     >>> tanh([0.0, 1000.0])
     array([0., 1.], dtype=float32)
     """
-    return nn.tanh(x)
+    return ops.tanh(x)
 
 
 @family.add()
@@ -190,7 +191,7 @@ def hard_tanh(x: Any) -> Array:
     >>> hard_tanh([-4.0, 0.5, 4.0])
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    return rare.hard_tanh(x)
+    return ops.hard_tanh(x)
 
 
 @family.add()
@@ -200,7 +201,7 @@ def tanh_shrink(x: Any) -> Array:
     >>> tanh_shrink([0.0, 1000.0])
     array([  0., 999.], dtype=float32)
     """
-    return rare.tanh_shrink(x)
+    return ops.tanh_shrink(x)
 
 
 @family.add()
@@ -214,7 +215,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Array:
     >>> soft_shrink([-2.0, 0.25, 1.0])
     array([-1.5,  0. ,  0.5], dtype=float32)
     """
-    return rare.soft_shrink(x, threshold)
+    return ops.soft_shrink(x, threshold)
 
 
 @family.add()
@@ -228,7 +229,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Array:
     >>> hard_shrink([-2.0, 0.25, 1.0])
     array([-2.,  0.,  1.], dtype=float32)
     """
-    return rare.hard_shrink(x, threshold)
+    return ops.hard_shrink(x, threshold)
 
 
 @family.add()
@@ -243,7 +244,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Array:
     >>> threshold([0.0, 2.0], 1.0, -1.0)
     array([-1.,  2.], dtype=float32)
     """
-    return rare.threshold(x, threshold, default_value)
+    return ops.threshold(x, threshold, default_value)
 
 
 @family.add()
@@ -260,7 +261,7 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     >>> elu([-1000.0, 2.0])
     array([-1.,  2.], dtype=float32)
     """
-    return nn.elu(x, alpha)
+    return ops.elu(x, alpha)
 
 
 @family.add()
@@ -274,7 +275,7 @@ def selu(x: Any) -> Array:
     >>> selu([0.0, 1.0])
     array([0.      , 1.050701], dtype=float32)
     """
-    return nn.selu(x)
+    return ops.selu(x)
 
 
 @family.add()
@@ -294,7 +295,7 @@ def celu(x: Any, alpha: float = 1.0) -> Array:
     >>> celu([-1000.0, 2.0], alpha=0.5)
     array([-0.5,  2. ], dtype=float32)
     """
-    return rare.celu(x, alpha)
+    return ops.celu(x, alpha)
 
 
 @family.add("swish")
@@ -306,7 +307,7 @@ def silu(x: Any) -> Array:
     >>> silu([-1000.0, 0.0, 1000.0])
     array([  -0.,    0., 1000.], dtype=float32)
     """
-    return nn.silu(x)
+    return ops.silu(x)
 
 
 @family.add("hard_swish")
@@ -318,7 +319,7 @@ def hard_silu(x: Any) -> Array:
     >>> hard_silu([-4.0, 1.5, 4.0])
     array([-0.   ,  1.125,  4.   ], dtype=float32)
     """
-    return rare.hard_silu(x)
+    return ops.hard_silu(x)
 
 
 @family.add()
@@ -335,7 +336,7 @@ def gelu(x: Any, approximate: bool = False) -> Array:
     >>> gelu([-1.0, 0.0, 1.0]).round(4)
     array([-0.1587,  0.    ,  0.8413], dtype=float32)
     """
-    return rare.gelu(x, approximate)
+    return ops.gelu(x, approximate)
 
 
 @family.add()
@@ -354,7 +355,7 @@ def glu(x: Any, axis: int = -1) -> Array:
     >>> glu([2.0, 4.0, 0.0, 1000.0])
     array([1., 4.], dtype=float32)
     """
-    return rare.glu(x, axis)
+    return ops.glu(x, axis)
 
 
 @family.add()
@@ -366,7 +367,7 @@ def mish(x: Any) -> Array:
     >>> mish([-1000.0, 1000.0])
     array([  -0., 1000.], dtype=float32)
     """
-    return rare.mish(x)
+    return ops.mish(x)
 
 
 @family.add()
@@ -376,7 +377,7 @@ def softplus(x: Any) -> Array:
     >>> softplus([-1000.0, 0.0, 1000.0])
     array([0.000000e+00, 6.931472e-01, 1.000000e+03], dtype=float32)
     """
-    return nn.softplus(x)
+    return ops.softplus(x)
 
 
 @family.add()
@@ -392,7 +393,7 @@ def squareplus(x: Any, b: float = 4) -> Array:
     >>> squareplus([0.0, 1.5])
     array([1., 2.], dtype=float32)
     """
-    return rare.squareplus(x, b)
+    return ops.squareplus(x, b)
 
 
 @family.add()
@@ -402,7 +403,7 @@ def sparse_plus(x: Any) -> Array:
     >>> sparse_plus([-2.0, 0.0, 2.0])
     array([0.  , 0.25, 2.  ], dtype=float32)
     """
-    return rare.sparse_plus(x)
+    return ops.sparse_plus(x)
 
 
 @family.add()
@@ -412,7 +413,7 @@ def softsign(x: Any) -> Array:
     >>> softsign([-3.0, 1.0])
     array([-0.75,  0.5 ], dtype=float32)
     """
-    return nn.softsign(x)
+    return ops.softsign(x)
 
 
 @family.add()
@@ -422,7 +423,9 @@ def exponential(x: Any) -> Array:
     >>> exponential([0.0, 1000.0])
     array([ 1., inf], dtype=float32)
     """
-    return rare.exponential(x)
+    from minikeras.ops.activation import exponential
+
+    return exponential(x)
 
 
 swish, hard_swish = silu, hard_silu

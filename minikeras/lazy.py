@@ -1,7 +1,9 @@
 """Names of a package whose modules are imported when first asked for.
 
-`import minikeras` is to take a fifth of a second, and most programs use few of its
-layers and functions.
+`import minikeras` is to take little longer than that of NumPy and autograd, and most
+programs use few of its layers, losses, metrics and functions. A package says where its
+names are twice: in imports that only type checkers and editors run, and in the table
+below, which is what runs. `tests/test_lazy.py` compares the two.
 """
 
 import sys
@@ -11,25 +13,38 @@ from typing import Any
 
 
 def names_from(
-    package: str, homes: Mapping[str, str]
-) -> tuple[Callable[[str], Any], dict[str, str]]:
-    """`__getattr__` for a package, and the module of each name.
+    package: str, homes: Mapping[str, str], aliases: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` for a package.
 
     Args:
         package: full name of the package.
-        homes: module inside the package -> the names it offers, in one text. The
-            module `""` stands for the package itself: its names are modules.
+        homes: module -> the names it offers, in one text. A module of the package is
+            written with a dot in front, and `"."` is the package itself: its names are
+            modules.
+        aliases: other name -> name.
     """
-    home = {name: module for module, names in homes.items() for name in names.split()}
+    other = aliases or {}
+    home = {name: module for module, text in homes.items() for name in text.split()}
+    every = sorted({*home, *other})
 
     def find(name: str) -> Any:
-        if name not in home:
+        full = other.get(name, name)
+        if full not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        if home[name]:
-            value = getattr(import_module(f"{package}.{home[name]}"), name)
+        if home[full] == ".":
+            value = import_module(f".{full}", package)
         else:
-            value = import_module(f"{package}.{name}")
+            value = getattr(import_module(home[full], package), full)
         setattr(sys.modules[package], name, value)
         return value
 
-    return find, home
+    def listed() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *every})
+
+    return find, listed, every
+
+
+def words(homes: Mapping[str, str]) -> list[str]:
+    """Every name of a table, module by module."""
+    return " ".join(homes.values()).split()

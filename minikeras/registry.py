@@ -2,14 +2,16 @@
 
 A config is the dictionary Keras writes: `{"module", "class_name", "config",
 "registered_name"}`. Classes are only ever looked up in the tables below or among the
-objects a user registered; nothing is imported, unpickled or evaluated.
+objects a user registered; no module that a config names is imported, and nothing is
+unpickled or evaluated.
 """
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,7 +50,7 @@ class Family:
         self.kind = kind
         self.module = module
         self.members: dict[str, Any] = {}
-        self._later: dict[str, tuple[str, Callable[[str], Any]]] = {}
+        self.add_later([], self.members.__getitem__)
         _families[module] = self
 
     def add(self, *aliases: str, public: str | None = None) -> Callable[[T], T]:
@@ -71,16 +73,42 @@ class Family:
 
         return enter
 
-    def add_later(self, names: Iterable[str], load: Callable[[str], Any]) -> None:
-        """Enter classes whose modules are imported when one of them is looked up."""
-        for name in names:
-            for key in (name, snake_case(name)):
-                self._later[key] = name, load
+    def add_later(
+        self,
+        names: Iterable[str],
+        load: Callable[[str], Any],
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        """Enter classes and functions whose modules are imported when looked up.
+
+        Args:
+            names: their names.
+            load: name -> the class or function.
+            aliases: other name -> name.
+        """
+        self._promised = list(names)
+        self._aliases = dict(aliases or {})
+        self._load = load
+
+    @cached_property
+    def _later(self) -> dict[str, str]:
+        """What a promised member answers to -> its name."""
+        found: dict[str, str] = {}
+        for name in sorted(self._promised, key=lambda name: name[0].isupper()):
+            # A function comes before the class whose name is the same in snake case.
+            found.setdefault(name, name)
+            found.setdefault(snake_case(name), name)
+        return {**found, **self._aliases}
+
+    @property
+    def names(self) -> list[str]:
+        """Every name the family answers to, whether imported yet or not."""
+        return list({**self._later, **self.members})
 
     def _member(self, name: str) -> Any:
-        if name not in self.members and name in self._later:
-            full, load = self._later[name]
-            load(full)  # its module enters it
+        # Not from `members`: a module whose import failed may have entered some there.
+        if name in self._later:
+            return self._load(self._later[name])
         return self.members.get(name)
 
     def get(self, identifier: Any) -> Any:
@@ -114,7 +142,7 @@ class Family:
         if found is None:
             found = self._member(name.lower())
         if found is None:
-            every = [*self.members, *self._later]
+            every = self.names
             known = [n for n in every if n == n.lower()] or every
             raise ValueError(
                 f"Unknown {self.kind}: {name!r}{did_you_mean(name, known)} Known names:"
@@ -297,7 +325,7 @@ def _find(name: str, config: dict[str, Any], family: Family | None) -> Any:
     for other in _families.values():
         if (found := other._member(name)) is not None:
             return found
-    known = [n for f in _families.values() for n in f.members]
+    known = [n for f in _families.values() for n in f.names]
     raise ValueError(
         f"Unknown class or function {name!r} of module {module!r}"
         f"{did_you_mean(name, known)} One of your own must be registered with "

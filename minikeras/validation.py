@@ -1,7 +1,6 @@
 """Arguments of layers: bring them to one form, or refuse them by name."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -60,6 +59,8 @@ def did_you_mean(word: Any, known: Collection[str], count: int = 3) -> str:
     >>> did_you_mean("adma", ["sgd", "adam"])
     ". Did you mean 'adam'?"
     """
+    from difflib import get_close_matches
+
     lowered = {name.lower(): name for name in reversed(list(known))}
     near = get_close_matches(str(word).lower(), list(lowered), count, cutoff=0.5)
     names = " or ".join(repr(lowered[n]) for n in near)

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
-import threadpoolctl
 
 from minikeras import config
 
@@ -53,6 +52,8 @@ class BlasHold:
     def libraries(self) -> list[Any]:
         """The BLAS libraries that are loaded, as threadpoolctl knows them."""
         if self._libraries is None:
+            import threadpoolctl
+
             controller = threadpoolctl.ThreadpoolController()
             self._libraries = controller.select(user_api="blas").lib_controllers
         return self._libraries

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, conv_rows, products
+from minikeras.kernels.dense import mask_by_output
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
@@ -171,17 +172,6 @@ def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
     """Sum a matrix over its rows, `several` of which are taken at a time."""
     wide = np.add.reduce(rows.reshape(-1, several * rows.shape[1]), axis=0)
     np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
-
-
-def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
-    """g where a ReLU's output is above zero, else 0."""
-    masked = blocking.empty(g.shape, g.dtype)
-    blocking.each_piece(_mask, g, output, masked)
-    return masked
-
-
-def _mask(g: np.ndarray, output: np.ndarray, masked: np.ndarray) -> None:
-    np.multiply(g, output > 0, out=masked)
 
 
 def _slices(

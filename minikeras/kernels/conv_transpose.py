@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking
-from minikeras.kernels.conv import _columns, _pad, _scatter, _slices, mask_by_output
+from minikeras.kernels.conv import _columns, _pad, _scatter, _slices
+from minikeras.kernels.dense import mask_by_output
 from minikeras.kernels.windows import Geometry
 
 

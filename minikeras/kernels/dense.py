@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, products
-from minikeras.kernels.conv import mask_by_output
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
@@ -74,6 +73,17 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     blocking.parallel(task, _parts(a, b))
     return c
+
+
+def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """g where a ReLU's output is above zero, else 0."""
+    masked = blocking.empty(g.shape, g.dtype)
+    blocking.each_piece(_mask, g, output, masked)
+    return masked
+
+
+def _mask(g: np.ndarray, output: np.ndarray, masked: np.ndarray) -> None:
+    np.multiply(g, output > 0, out=masked)
 
 
 def _parts(a: np.ndarray, b: np.ndarray) -> list[Part]:

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from minikeras import activations, config, constraints, initializers, regularizers
-from minikeras.kernels.windows import geometry, output_size
 from minikeras.layers.core import known_size, weight_config
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
+from minikeras.layers.structure import channel_axis
+from minikeras.layers.windows import (
+    window_geometry,
+    window_output_shape,
+)
 from minikeras.ops.convolution import conv_bias, merge_groups
 from minikeras.ops.depthwise import depthwise_bias
 from minikeras.ops.numpy import moveaxis, reshape
-from minikeras.validation import choice, int_tuple, positive_int, shape_text
+from minikeras.validation import choice, int_tuple, positive_int
 
 
 class BaseConv(Layer):
@@ -151,7 +155,7 @@ class BaseConv(Layer):
         }
 
 
-@family.add("Convolution1D")
+@family.add()
 class Conv1D(BaseConv):
     """Convolution over one axis, such as time. See `BaseConv`.
 
@@ -165,7 +169,7 @@ class Conv1D(BaseConv):
     paddings = ("valid", "same", "causal")
 
 
-@family.add("Convolution2D")
+@family.add()
 class Conv2D(BaseConv):
     """Convolution over two axes, such as images. See `BaseConv`.
 
@@ -177,7 +181,7 @@ class Conv2D(BaseConv):
     rank = 2
 
 
-@family.add("Convolution3D")
+@family.add()
 class Conv3D(BaseConv):
     """Convolution over three axes, such as volumes. See `BaseConv`.
 
@@ -187,11 +191,6 @@ class Conv3D(BaseConv):
     """
 
     rank = 3
-
-
-def channel_axis(data_format: str) -> int:
-    """Axis of the channels: the last, or the one after the batch."""
-    return 1 if data_format == "channels_first" else -1
 
 
 def add_weight_of(
@@ -221,74 +220,3 @@ def run_channels_last(
     y = compute(moveaxis(x, 1, -1) if first else x, relu)
     y = moveaxis(y, -1, 1) if first else y
     return y if relu else layer.activation(y)
-
-
-def window_geometry(layer: Any, shape: tuple[int, ...]) -> Any:
-    """Where the layer's windows lie on an input of this shape, channels last.
-
-    Raises:
-        ValueError: if no window fits into the input.
-    """
-    window = (layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate)
-    where = geometry(shape[1:-1], *window)
-    if 0 in where.out:
-        layer.compute_output_shape(
-            join_shape(layer, shape[0], shape[1:-1], shape[-1])
-        )  # raises
-    return where
-
-
-def spatial_sizes(layer: Any, input_shape: Any) -> tuple[int | None, ...]:
-    """Sizes of the axes that are neither the batch nor the channels.
-
-    Raises:
-        ValueError: if the number of axes is not that of the layer's rank.
-    """
-    if len(input_shape) != layer.rank + 2:
-        InputSpec(ndim=layer.rank + 2).check(tuple(input_shape), layer._owner())
-    first = layer.data_format == "channels_first"
-    return tuple(input_shape[2:] if first else input_shape[1:-1])
-
-
-def join_shape(
-    layer: Any, batch: int | None, sizes: tuple[int | None, ...], channels: int | None
-) -> tuple[int | None, ...]:
-    """A shape in the layer's data format."""
-    if layer.data_format == "channels_first":
-        return (batch, channels, *sizes)
-    return (batch, *sizes, channels)
-
-
-def window_output_shape(
-    layer: Any,
-    input_shape: Any,
-    window: tuple[int, ...],
-    channels: int | None = None,
-    dilation: tuple[int, ...] | None = None,
-) -> tuple[int | None, ...]:
-    """Output shape of a layer that slides a window, for convolution and pooling.
-
-    Args:
-        layer: has `rank`, `strides`, `padding` and `data_format`.
-        channels: of the output; the input's for None.
-
-    Raises:
-        ValueError: if no window fits into the input.
-    """
-    sizes = spatial_sizes(layer, input_shape)
-    dilation = dilation or (1,) * layer.rank
-    out = tuple(
-        output_size(size, k, s, layer.padding, d)
-        for size, k, s, d in zip(sizes, window, layer.strides, dilation, strict=True)
-    )
-    if 0 in out:
-        fix = '; use padding="same" or a smaller window' if 0 not in sizes else ""
-        raise ValueError(
-            f"{layer._owner()}: its window of {shape_text(window)}, dilation "
-            f"{shape_text(dilation)}, does not fit into an input of "
-            f"{shape_text(sizes)} with padding={layer.padding!r}{fix}. "
-            f"Received the input shape {shape_text(input_shape)}."
-        )
-    if channels is None:
-        channels = input_shape[channel_axis(layer.data_format)]
-    return join_shape(layer, input_shape[0], out, channels)

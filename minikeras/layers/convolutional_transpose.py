@@ -3,8 +3,9 @@
 from typing import Any
 
 from minikeras.kernels.windows import transposed_geometry, transposed_size
-from minikeras.layers.convolutional import BaseConv, join_shape, spatial_sizes
+from minikeras.layers.convolutional import BaseConv
 from minikeras.layers.layer import family
+from minikeras.layers.windows import join_shape, spatial_sizes
 from minikeras.ops.transposed import conv_transpose_bias, output_padding_tuple
 from minikeras.validation import shape_text
 
@@ -142,7 +143,7 @@ class BaseConvTranspose(BaseConv):
         return result
 
 
-@family.add("Convolution1DTranspose")
+@family.add()
 class Conv1DTranspose(BaseConvTranspose):
     """Transposed convolution over one axis, such as time. See `BaseConvTranspose`.
 
@@ -155,7 +156,7 @@ class Conv1DTranspose(BaseConvTranspose):
     rank = 1
 
 
-@family.add("Convolution2DTranspose")
+@family.add()
 class Conv2DTranspose(BaseConvTranspose):
     """Transposed convolution over two axes, such as images. See `BaseConvTranspose`.
 
@@ -167,7 +168,7 @@ class Conv2DTranspose(BaseConvTranspose):
     rank = 2
 
 
-@family.add("Convolution3DTranspose")
+@family.add()
 class Conv3DTranspose(BaseConvTranspose):
     """Transposed convolution over three axes, such as volumes.
 

@@ -3,16 +3,12 @@
 from typing import Any
 
 from minikeras import activations, config, constraints, initializers, regularizers
-from minikeras.layers.convolutional import (
-    add_weight_of,
-    channel_axis,
-    run_channels_last,
-    window_geometry,
-    window_output_shape,
-)
+from minikeras.layers.convolutional import add_weight_of, run_channels_last
 from minikeras.layers.core import known_size
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
+from minikeras.layers.structure import channel_axis
+from minikeras.layers.windows import window_geometry, window_output_shape
 from minikeras.ops.depthwise import depthwise, depthwise_bias, pointwise_bias
 from minikeras.validation import choice, int_tuple, positive_int
 
@@ -271,7 +267,7 @@ class BaseSeparableConv(BaseDepthwiseConv):
         return {**super().get_config(), "filters": self.filters}
 
 
-@family.add("SeparableConvolution1D")
+@family.add()
 class SeparableConv1D(BaseSeparableConv):
     """Separable convolution over one axis, such as time. See `BaseSeparableConv`.
 
@@ -283,7 +279,7 @@ class SeparableConv1D(BaseSeparableConv):
     rank = 1
 
 
-@family.add("SeparableConvolution2D")
+@family.add()
 class SeparableConv2D(BaseSeparableConv):
     """Separable convolution over two axes, such as images. See `BaseSeparableConv`.
 

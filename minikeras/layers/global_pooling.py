@@ -80,7 +80,7 @@ class _GlobalAveragePooling(BaseGlobalPooling):
         return ops.reshape(total, self.compute_output_shape(inputs.shape))
 
 
-@family.add("GlobalMaxPool1D")
+@family.add()
 class GlobalMaxPooling1D(_GlobalMaxPooling):
     """Global max pooling over one axis, such as time. See `BaseGlobalPooling`.
 
@@ -92,7 +92,7 @@ class GlobalMaxPooling1D(_GlobalMaxPooling):
     rank = 1
 
 
-@family.add("GlobalMaxPool2D")
+@family.add()
 class GlobalMaxPooling2D(_GlobalMaxPooling):
     """Global max pooling over two axes, such as images. See `BaseGlobalPooling`.
 
@@ -104,7 +104,7 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
     rank = 2
 
 
-@family.add("GlobalMaxPool3D")
+@family.add()
 class GlobalMaxPooling3D(_GlobalMaxPooling):
     """Global max pooling over three axes, such as volumes. See `BaseGlobalPooling`.
 
@@ -116,7 +116,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling):
     rank = 3
 
 
-@family.add("GlobalAvgPool1D")
+@family.add()
 class GlobalAveragePooling1D(_GlobalAveragePooling):
     """Global average pooling over one axis, such as time. See `BaseGlobalPooling`.
 
@@ -154,7 +154,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
         return None
 
 
-@family.add("GlobalAvgPool2D")
+@family.add()
 class GlobalAveragePooling2D(_GlobalAveragePooling):
     """Global average pooling over two axes, such as images. See `BaseGlobalPooling`.
 
@@ -166,7 +166,7 @@ class GlobalAveragePooling2D(_GlobalAveragePooling):
     rank = 2
 
 
-@family.add("GlobalAvgPool3D")
+@family.add()
 class GlobalAveragePooling3D(_GlobalAveragePooling):
     """Global average pooling over three axes, such as volumes. See `BaseGlobalPooling`.
 

@@ -33,7 +33,12 @@ from minikeras.layers.weighted import INTERNAL, Weighted, collect
 from minikeras.masks import any_masks, get_mask, keep_mask, set_mask
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import divide
-from minikeras.registry import Family, snake_case
+from minikeras.registry import (
+    Family,
+    deserialize_keras_object,
+    serialize_keras_object,
+    snake_case,
+)
 from minikeras.variables import Variable, structure
 
 family = Family("layer", "keras.layers")
@@ -524,6 +529,9 @@ class Layer(Weighted):
 def get(identifier: Any) -> Layer:
     """A layer from a name, config, class or instance."""
     return family.get(identifier)
+
+
+serialize, deserialize = serialize_keras_object, deserialize_keras_object
 
 
 def _remember_build(build: Callable[..., None]) -> Callable[..., None]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from minikeras import config
-from minikeras.layers.convolutional import window_output_shape
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
+from minikeras.layers.windows import window_output_shape
 from minikeras.ops.pooling import average_pool, max_pool
 from minikeras.validation import choice, int_tuple
 
@@ -81,7 +81,7 @@ class _AveragePooling(BasePooling):
     pool = staticmethod(average_pool)
 
 
-@family.add("MaxPool1D")
+@family.add()
 class MaxPooling1D(_MaxPooling):
     """Max pooling over one axis, such as time. See `BasePooling`.
 
@@ -93,7 +93,7 @@ class MaxPooling1D(_MaxPooling):
     rank = 1
 
 
-@family.add("MaxPool2D")
+@family.add()
 class MaxPooling2D(_MaxPooling):
     """Max pooling over two axes, such as images. See `BasePooling`.
 
@@ -105,7 +105,7 @@ class MaxPooling2D(_MaxPooling):
     rank = 2
 
 
-@family.add("MaxPool3D")
+@family.add()
 class MaxPooling3D(_MaxPooling):
     """Max pooling over three axes, such as volumes. See `BasePooling`.
 
@@ -117,7 +117,7 @@ class MaxPooling3D(_MaxPooling):
     rank = 3
 
 
-@family.add("AvgPool1D")
+@family.add()
 class AveragePooling1D(_AveragePooling):
     """Average pooling over one axis, such as time. See `BasePooling`.
 
@@ -129,7 +129,7 @@ class AveragePooling1D(_AveragePooling):
     rank = 1
 
 
-@family.add("AvgPool2D")
+@family.add()
 class AveragePooling2D(_AveragePooling):
     """Average pooling over two axes, such as images. See `BasePooling`.
 
@@ -141,7 +141,7 @@ class AveragePooling2D(_AveragePooling):
     rank = 2
 
 
-@family.add("AvgPool3D")
+@family.add()
 class AveragePooling3D(_AveragePooling):
     """Average pooling over three axes, such as volumes. See `BasePooling`.
 

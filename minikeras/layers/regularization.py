@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minikeras import config, regularizers
-from minikeras.layers.convolutional import channel_axis
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
+from minikeras.layers.structure import channel_axis
 from minikeras.ops.base import constant_like, convert
 from minikeras.ops.numpy import add, multiply
 from minikeras.validation import shape_text

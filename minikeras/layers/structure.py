@@ -97,3 +97,8 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(is_plain, value.values()))
     return value is None or isinstance(value, str | int | float | bool)
+
+
+def channel_axis(data_format: str) -> int:
+    """Axis of the channels: the last, or the one after the batch."""
+    return 1 if data_format == "channels_first" else -1

@@ -4,21 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.layers import (
-    activation,
-    adaptive_pooling,
-    convolutional,
-    convolutional_transpose,
-    core,
-    depthwise,
-    embedding,
-    global_pooling,
-    normalization,
-    padding,
-    pooling,
-    reshaping,
-    upsampling,
-)
 from minikeras.layers.layer import Layer, family
 from minikeras.layers.wrapper import Wrapper
 from minikeras.ops.base import convert, getval
@@ -29,21 +14,21 @@ from minikeras.validation import shape_text
 # Their layers treat each sample for itself: all steps can be samples of one large
 # batch. BatchNormalization and Dropout, for example, must see one step after another.
 _SAMPLE_BY_SAMPLE = {
-    module.__name__
+    f"minikeras.layers.{module}"
     for module in (
-        activation,
-        adaptive_pooling,
-        convolutional,
-        convolutional_transpose,
-        core,
-        depthwise,
-        embedding,
-        global_pooling,
-        normalization,
-        padding,
-        pooling,
-        reshaping,
-        upsampling,
+        "activation",
+        "adaptive_pooling",
+        "convolutional",
+        "convolutional_transpose",
+        "core",
+        "depthwise",
+        "embedding",
+        "global_pooling",
+        "normalization",
+        "padding",
+        "pooling",
+        "reshaping",
+        "upsampling",
     )
 }
 _MODEL = "minikeras.models.sequential"  # is so if all its layers are

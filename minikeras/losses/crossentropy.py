@@ -19,7 +19,7 @@ from minikeras.ops.numpy import (
 )
 
 
-@family.add("bce", "BCE")
+@family.add()
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,

@@ -26,7 +26,7 @@ from minikeras.ops.numpy import (
 )
 
 
-@family.add("kld", "KLD", "kullback_leibler_divergence")
+@family.add()
 def kl_divergence(y_true: Any, y_pred: Any) -> Array:
     """Sum of y_true log(y_true / y_pred) over the last axis.
 

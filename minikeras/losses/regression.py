@@ -24,7 +24,7 @@ from minikeras.ops.numpy import (
 )
 
 
-@family.add("mse", "MSE")
+@family.add()
 def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
     """Mean of (y_true - y_pred)^2 over the last axis.
 
@@ -36,7 +36,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
     return mean(square(subtract(y_true, y_pred)), axis=-1)
 
 
-@family.add("mae", "MAE")
+@family.add()
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
     """Mean of |y_true - y_pred| over the last axis.
 
@@ -48,7 +48,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
     return mean(absolute(subtract(y_true, y_pred)), axis=-1)
 
 
-@family.add("mape", "MAPE")
+@family.add()
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Array:
     """100 times the mean of |y_true - y_pred| / |y_true| over the last axis.
 
@@ -62,7 +62,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Array:
     return multiply(100.0, mean(absolute(divide(y_true - y_pred, size)), axis=-1))
 
 
-@family.add("msle", "MSLE")
+@family.add()
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Array:
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2 over the last axis.
 
@@ -100,7 +100,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
     return mean(where(size <= delta, near, far), axis=-1)
 
 
-@family.add("logcosh")
+@family.add()
 def log_cosh(y_true: Any, y_pred: Any) -> Array:
     """Mean of log(cosh(y_pred - y_true)) over the last axis, without overflow.
 

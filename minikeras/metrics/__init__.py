@@ -1,169 +1,146 @@
 """Metrics: numbers that judge a model, collected over batches."""
 
-from minikeras.losses import (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_hinge,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
-from minikeras.metrics.accuracy import (
-    Accuracy,
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    binary_accuracy,
-    categorical_accuracy,
-    sparse_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-    top_k_categorical_accuracy,
-)
-from minikeras.metrics.auc import (
-    AUC,
-)
-from minikeras.metrics.base import (
-    Mean,
-    MeanMetricWrapper,
-    Metric,
-    Sum,
-)
-from minikeras.metrics.confusion import (
-    FalseNegatives,
-    FalsePositives,
-    Precision,
-    Recall,
-    TrueNegatives,
-    TruePositives,
-)
-from minikeras.metrics.f_score import (
-    F1Score,
-    FBetaScore,
-)
-from minikeras.metrics.from_losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    KLDivergence,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-    get,
-)
-from minikeras.metrics.iou import (
-    BinaryIoU,
-    IoU,
-    MeanIoU,
-    OneHotIoU,
-    OneHotMeanIoU,
-)
-from minikeras.metrics.operating_point import (
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-)
-from minikeras.metrics.regression import (
-    ConcordanceCorrelation,
-    PearsonCorrelation,
-    R2Score,
-    concordance_correlation,
-    pearson_correlation,
-)
-from minikeras.registry import deserialize_keras_object as deserialize
-from minikeras.registry import serialize_keras_object as serialize
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AUC",
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "BinaryIoU",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "ConcordanceCorrelation",
-    "CosineSimilarity",
-    "F1Score",
-    "FBetaScore",
-    "FalseNegatives",
-    "FalsePositives",
-    "Hinge",
-    "IoU",
-    "KLDivergence",
-    "LogCoshError",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanIoU",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Metric",
-    "OneHotIoU",
-    "OneHotMeanIoU",
-    "PearsonCorrelation",
-    "Poisson",
-    "Precision",
-    "PrecisionAtRecall",
-    "R2Score",
-    "Recall",
-    "RecallAtPrecision",
-    "RootMeanSquaredError",
-    "SensitivityAtSpecificity",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SpecificityAtSensitivity",
-    "SquaredHinge",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "TrueNegatives",
-    "TruePositives",
-    "binary_accuracy",
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_accuracy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_hinge",
-    "concordance_correlation",
-    "deserialize",
-    "get",
-    "hinge",
-    "huber",
-    "kl_divergence",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "pearson_correlation",
-    "poisson",
-    "serialize",
-    "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy",
-    "sparse_top_k_categorical_accuracy",
-    "squared_hinge",
-    "top_k_categorical_accuracy",
-]
+from minikeras.lazy import names_from, words
+from minikeras.metrics.base import family
+
+if TYPE_CHECKING:
+    from minikeras.metrics.accuracy import (
+        Accuracy as Accuracy,
+        BinaryAccuracy as BinaryAccuracy,
+        CategoricalAccuracy as CategoricalAccuracy,
+        SparseCategoricalAccuracy as SparseCategoricalAccuracy,
+        SparseTopKCategoricalAccuracy as SparseTopKCategoricalAccuracy,
+        TopKCategoricalAccuracy as TopKCategoricalAccuracy,
+        binary_accuracy as binary_accuracy,
+        categorical_accuracy as categorical_accuracy,
+        sparse_categorical_accuracy as sparse_categorical_accuracy,
+        sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy,
+        top_k_categorical_accuracy as top_k_categorical_accuracy,
+    )
+    from minikeras.metrics.auc import AUC as AUC
+    from minikeras.metrics.base import (
+        Mean as Mean,
+        MeanMetricWrapper as MeanMetricWrapper,
+        Metric as Metric,
+        Sum as Sum,
+        deserialize as deserialize,
+        get as get,
+        serialize as serialize,
+    )
+    from minikeras.metrics.confusion import (
+        FalseNegatives as FalseNegatives,
+        FalsePositives as FalsePositives,
+        Precision as Precision,
+        Recall as Recall,
+        TrueNegatives as TrueNegatives,
+        TruePositives as TruePositives,
+    )
+    from minikeras.metrics.f_score import F1Score as F1Score, FBetaScore as FBetaScore
+    from minikeras.metrics.from_losses import (
+        BinaryCrossentropy as BinaryCrossentropy,
+        CategoricalCrossentropy as CategoricalCrossentropy,
+        CategoricalHinge as CategoricalHinge,
+        CosineSimilarity as CosineSimilarity,
+        Hinge as Hinge,
+        KLDivergence as KLDivergence,
+        LogCoshError as LogCoshError,
+        MeanAbsoluteError as MeanAbsoluteError,
+        MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+        MeanSquaredError as MeanSquaredError,
+        MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+        Poisson as Poisson,
+        RootMeanSquaredError as RootMeanSquaredError,
+        SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
+        SquaredHinge as SquaredHinge,
+    )
+    from minikeras.metrics.iou import (
+        BinaryIoU as BinaryIoU,
+        IoU as IoU,
+        MeanIoU as MeanIoU,
+        OneHotIoU as OneHotIoU,
+        OneHotMeanIoU as OneHotMeanIoU,
+    )
+    from minikeras.metrics.operating_point import (
+        PrecisionAtRecall as PrecisionAtRecall,
+        RecallAtPrecision as RecallAtPrecision,
+        SensitivityAtSpecificity as SensitivityAtSpecificity,
+        SpecificityAtSensitivity as SpecificityAtSensitivity,
+    )
+    from minikeras.metrics.regression import (
+        ConcordanceCorrelation as ConcordanceCorrelation,
+        PearsonCorrelation as PearsonCorrelation,
+        R2Score as R2Score,
+        concordance_correlation as concordance_correlation,
+        pearson_correlation as pearson_correlation,
+    )
+    from minikeras.losses import (
+        binary_crossentropy as binary_crossentropy,
+        binary_focal_crossentropy as binary_focal_crossentropy,
+        categorical_crossentropy as categorical_crossentropy,
+        categorical_focal_crossentropy as categorical_focal_crossentropy,
+        categorical_hinge as categorical_hinge,
+        hinge as hinge,
+        huber as huber,
+        kl_divergence as kl_divergence,
+        log_cosh as log_cosh,
+        mean_absolute_error as mean_absolute_error,
+        mean_absolute_percentage_error as mean_absolute_percentage_error,
+        mean_squared_error as mean_squared_error,
+        mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+        poisson as poisson,
+        sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+        squared_hinge as squared_hinge,
+    )
+else:
+    _BASE = {".base": "Mean MeanMetricWrapper Metric Sum deserialize get serialize"}
+    _METRICS = {
+        ".accuracy": """
+            Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy
+            SparseTopKCategoricalAccuracy TopKCategoricalAccuracy binary_accuracy
+            categorical_accuracy sparse_categorical_accuracy
+            sparse_top_k_categorical_accuracy top_k_categorical_accuracy
+        """,
+        ".auc": "AUC",
+        ".confusion": """
+            FalseNegatives FalsePositives Precision Recall TrueNegatives TruePositives
+        """,
+        ".f_score": "F1Score FBetaScore",
+        ".from_losses": """
+            BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity
+            Hinge KLDivergence LogCoshError MeanAbsoluteError
+            MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError
+            Poisson RootMeanSquaredError SparseCategoricalCrossentropy SquaredHinge
+        """,
+        ".iou": "BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU",
+        ".operating_point": """
+            PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity
+            SpecificityAtSensitivity
+        """,
+        ".regression": """
+            ConcordanceCorrelation PearsonCorrelation R2Score concordance_correlation
+            pearson_correlation
+        """,
+        "minikeras.losses": """
+            binary_crossentropy binary_focal_crossentropy categorical_crossentropy
+            categorical_focal_crossentropy categorical_hinge hinge huber kl_divergence
+            log_cosh mean_absolute_error mean_absolute_percentage_error
+            mean_squared_error mean_squared_logarithmic_error poisson
+            sparse_categorical_crossentropy squared_hinge
+        """,
+    }
+    _ALIASES = {
+        "bce": "binary_crossentropy",
+        "BCE": "binary_crossentropy",
+        "mae": "mean_absolute_error",
+        "MAE": "mean_absolute_error",
+        "mape": "mean_absolute_percentage_error",
+        "MAPE": "mean_absolute_percentage_error",
+        "mse": "mean_squared_error",
+        "MSE": "mean_squared_error",
+        "msle": "mean_squared_logarithmic_error",
+        "MSLE": "mean_squared_logarithmic_error",
+    }
+    __getattr__, __dir__, __all__ = names_from(__name__, _BASE | _METRICS)
+    family.add_later(words(_METRICS), __getattr__, _ALIASES)

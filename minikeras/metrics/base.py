@@ -10,7 +10,12 @@ from minikeras import config, initializers
 from minikeras.losses.base import same_rank
 from minikeras.masks import get_mask
 from minikeras.ops.base import convert
-from minikeras.registry import Family, serialize_keras_object, snake_case
+from minikeras.registry import (
+    Family,
+    deserialize_keras_object,
+    serialize_keras_object,
+    snake_case,
+)
 from minikeras.variables import Variable
 
 family = Family("metric", "keras.metrics")
@@ -240,3 +245,15 @@ class MeanMetricWrapper(Mean):
         if cls is MeanMetricWrapper and "fn" in config:
             config = {**config, "fn": family.get(config["fn"])}
         return cls(**config)
+
+
+def get(identifier: Any) -> Any:
+    """A metric from a name, config, class, instance or function.
+
+    Raises:
+        ValueError: if the name is unknown; the nearest known ones are offered.
+    """
+    return family.get(identifier)
+
+
+serialize, deserialize = serialize_keras_object, deserialize_keras_object

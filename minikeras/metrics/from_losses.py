@@ -8,27 +8,6 @@ from minikeras import losses
 from minikeras.losses.base import same_rank
 from minikeras.metrics.base import Mean, MeanMetricWrapper, family, plain
 
-for _function, _aliases in (
-    (losses.mean_squared_error, ("mse", "MSE")),
-    (losses.mean_absolute_error, ("mae", "MAE")),
-    (losses.binary_crossentropy, ("bce", "BCE")),
-    (losses.mean_absolute_percentage_error, ("mape", "MAPE")),
-    (losses.mean_squared_logarithmic_error, ("msle", "MSLE")),
-    (losses.categorical_crossentropy, ()),
-    (losses.sparse_categorical_crossentropy, ()),
-    (losses.binary_focal_crossentropy, ()),
-    (losses.categorical_focal_crossentropy, ()),
-    (losses.categorical_hinge, ()),
-    (losses.hinge, ()),
-    (losses.squared_hinge, ()),
-    (losses.huber, ()),
-    (losses.kl_divergence, ()),
-    (losses.log_cosh, ()),
-    (losses.poisson, ()),
-):
-    for _name in (_function.__name__, *_aliases):
-        family.members[_name] = _function
-
 
 @family.add()
 class MeanSquaredError(MeanMetricWrapper):
@@ -240,12 +219,3 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
             ignore_class=ignore_class,
             axis=axis,
         )
-
-
-def get(identifier: Any) -> Any:
-    """A metric from a name, config, class, instance or function.
-
-    Raises:
-        ValueError: if the name is unknown; the nearest known ones are offered.
-    """
-    return family.get(identifier)

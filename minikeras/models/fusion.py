@@ -8,25 +8,19 @@ and they are called one after the other.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from minikeras import activations
-from minikeras.kernels.windows import geometry
-from minikeras.layers.activation import ReLU
-from minikeras.layers.batch_normalization import BatchNormalization
-from minikeras.layers.convolutional import (
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    window_geometry,
-)
-from minikeras.layers.core import Activation
 from minikeras.layers.layer import Layer, inherited_training
-from minikeras.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from minikeras.masks import any_masks
-from minikeras.ops.conv_pool import conv_pool_bias, fits
 
-_PAIRS = {Conv1D: MaxPooling1D, Conv2D: MaxPooling2D, Conv3D: MaxPooling3D}
+# By name, so that a model without convolutions need not import them.
+_PAIRS = {
+    "Conv1D": "MaxPooling1D",
+    "Conv2D": "MaxPooling2D",
+    "Conv3D": "MaxPooling3D",
+}
 Joined = Callable[[Any, Any, Any, Any], Any]
 Stage = tuple[Layer, Layer | None, Joined | None]
 
@@ -54,9 +48,12 @@ def _joined(first: Any, second: Any) -> Joined | None:
     for layer in (first, second):
         if layer.activity_regularizer is not None or "call" in layer.__dict__:
             return None
-    if _PAIRS.get(type(first)) is type(second) and _poolable(first, second):
+    if first._own_class or second._own_class:
+        return None
+    kind = type(first).__name__
+    if _PAIRS.get(kind) == type(second).__name__ and _poolable(first, second):
         return convolve_and_pool
-    if type(first) is BatchNormalization and _is_relu(second):
+    if kind == "BatchNormalization" and _is_relu(second):
         return normalize_and_cut
     return None
 
@@ -72,9 +69,10 @@ def _poolable(conv: Any, pool: Any) -> bool:
 
 
 def _is_relu(layer: Any) -> bool:
-    if type(layer) is ReLU:
+    kind = type(layer).__name__
+    if kind == "ReLU":
         return (layer.max_value, layer.negative_slope, layer.threshold) == (None, 0, 0)
-    return type(layer) is Activation and layer.activation is activations.relu
+    return kind == "Activation" and layer.activation is activations.relu
 
 
 def _as_usual(first: Any, second: Any, inputs: Any) -> bool:
@@ -103,6 +101,7 @@ def convolve_and_pool(conv: Any, pool: Any, inputs: Any, training: Any) -> Any:
     if not _as_usual(conv, pool, inputs):
         return None
     conv._check_input(inputs)
+    geometry, window_geometry, conv_pool_bias, fits = _of_convolutions()
     where = window_geometry(conv, inputs.shape)
     window = pool.pool_size
     pooled = geometry(where.out, window, window, "valid")
@@ -111,3 +110,14 @@ def convolve_and_pool(conv: Any, pool: Any, inputs: Any, training: Any) -> Any:
     relu = conv.activation is activations.relu
     shapes = {"geometry": where, "pool": pooled, "relu": relu}
     return conv_pool_bias(inputs, conv.kernel, conv.bias, **shapes)
+
+
+@cache
+def _of_convolutions() -> Any:
+    """Functions that only models with convolutions need. Three import statements would
+    take 2 microseconds at each call."""
+    from minikeras.kernels.windows import geometry
+    from minikeras.layers.windows import window_geometry
+    from minikeras.ops.conv_pool import conv_pool_bias, fits
+
+    return geometry, window_geometry, conv_pool_bias, fits

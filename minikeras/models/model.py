@@ -4,7 +4,6 @@ from typing import Any
 
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import batch_shapes
-from minikeras.models.summary import print_summary
 from minikeras.registry import Family
 from minikeras.training.trainer import Trainer
 
@@ -137,6 +136,8 @@ class Model(Trainer):
                 expressions for them.
             style: `"classic"`, the table of Keras 2, or `"keras3"`, the box of Keras 3.
         """
+        from minikeras.models.summary import print_summary
+
         print_summary(
             self,
             line_length=line_length,

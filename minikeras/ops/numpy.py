@@ -14,7 +14,7 @@ from autograd.extend import def_linear, defjvp, defvjp, defvjp_argnums
 from minikeras import config
 from minikeras.kernels import dense as dense_kernels
 from minikeras.kernels.blocking import single_threaded_blas
-from minikeras.kernels.conv import mask_by_output
+from minikeras.kernels.dense import mask_by_output
 from minikeras.ops.base import (
     Array,
     constant_like,

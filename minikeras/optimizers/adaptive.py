@@ -8,7 +8,7 @@ from minikeras.kernels import update
 from minikeras.optimizers.base import Optimizer, family
 
 
-@family.add("rmsprop")
+@family.add()
 class RMSprop(Optimizer):
     """RMSprop: a running mean v of g^2 gives the step, w -= lr g / sqrt(v + epsilon).
 

@@ -616,3 +616,6 @@ def get(identifier: Any) -> Any:
             f"Expected an optimizer. Received: {found!r} of type {type(found).__name__}"
         )
     return found
+
+
+serialize, deserialize = serialize_keras_object, deserialize_keras_object

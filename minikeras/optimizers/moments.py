@@ -11,7 +11,7 @@ from minikeras.optimizers.base import Optimizer, family
 from minikeras.variables import Variable
 
 
-@family.add("adamw")
+@family.add()
 class AdamW(Adam):
     """Adam with weight decay that does not pass through the moments.
 

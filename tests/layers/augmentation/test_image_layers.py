@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from autograd.test_util import check_grads
 
-from minikeras import config
-from minikeras.layers.augmentation import (
+from minikeras import config, layers
+from minikeras.layers import (
     CenterCrop,
+    Dense,
+    Flatten,
     Pipeline,
     RandomBrightness,
     RandomContrast,
@@ -20,10 +22,7 @@ from minikeras.layers.augmentation import (
     RandomZoom,
     Resizing,
 )
-from minikeras.layers.augmentation import __dict__ as classes
 from minikeras.layers.augmentation.rotation import rotation_matrix
-from minikeras.layers.core import Dense
-from minikeras.layers.reshaping import Flatten
 from minikeras.models import Sequential
 from minikeras.registry import deserialize_keras_object, serialize_keras_object
 
@@ -79,7 +78,7 @@ def apply(layer, images, drawn, training):
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_same_transformation_gives_keras_images(case, golden):
     index, entry = case
-    layer = classes[entry["name"]](**entry["arguments"])
+    layer = getattr(layers, entry["name"])(**entry["arguments"])
     drawn = transformation(golden, index, entry)
     for training in (True, False):
         if name_of(layer) == "RandomCrop" and not training:
@@ -99,7 +98,7 @@ def test_same_transformation_gives_keras_images(case, golden):
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_config_and_output_shape_are_those_of_keras(case, golden):
     index, entry = case
-    layer = classes[entry["name"]](**entry["arguments"])
+    layer = getattr(layers, entry["name"])(**entry["arguments"])
     shape = golden(f"layer{index}/x").shape
     assert list(layer.compute_output_shape(shape)) == entry["output_shape"]
     own = layer.get_config()
@@ -113,7 +112,7 @@ def test_config_and_output_shape_are_those_of_keras(case, golden):
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_draws_have_the_keys_and_shapes_of_keras(case, golden):
     index, entry = case
-    layer = classes[entry["name"]](**entry["arguments"])
+    layer = getattr(layers, entry["name"])(**entry["arguments"])
     x = golden(f"layer{index}/x")
     own = layer.get_random_transformation(x)
     expected = transformation(golden, index, entry)
@@ -129,7 +128,9 @@ def test_draws_have_the_keys_and_shapes_of_keras(case, golden):
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_a_call_transforms_by_what_it_draws(case, golden):
     index, entry = case
-    first, second = [classes[entry["name"]](**entry["arguments"]) for _ in range(2)]
+    first, second = [
+        getattr(layers, entry["name"])(**entry["arguments"]) for _ in range(2)
+    ]
     x = golden(f"layer{index}/x")
     drawn = first.get_random_transformation(x)
     y = second(x, training=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minikeras import layers
-from minikeras.layers.preprocessing import (
+from minikeras.layers import (
     HashedCrossing,
     Hashing,
     IntegerLookup,

@@ -6,9 +6,9 @@ from autograd.test_util import check_grads
 
 import minikeras as keras
 from minikeras import config
-from minikeras.layers import Dense
-from minikeras.layers.preprocessing import (
+from minikeras.layers import (
     CategoryEncoding,
+    Dense,
     Discretization,
     Normalization,
     Rescaling,

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from minikeras import layers
-from minikeras.layers import preprocessing
 from minikeras.layers.preprocessing.hashes import farm_hash, sip_hash
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -25,7 +24,7 @@ def make(case, **more):
     arguments = {**case["arguments"], **more}
     if isinstance(arguments.get("ngrams"), list):
         arguments["ngrams"] = tuple(arguments["ngrams"])
-    return getattr(preprocessing, case["layer"])(**arguments)
+    return getattr(layers, case["layer"])(**arguments)
 
 
 def plain(value):

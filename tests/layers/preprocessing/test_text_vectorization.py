@@ -5,7 +5,7 @@ import pytest
 
 import minikeras as keras
 from minikeras import layers
-from minikeras.layers.preprocessing import TextVectorization
+from minikeras.layers import TextVectorization
 
 ABC = ["a", "b", "c"]
 TEXTS = ["The cat sat.", "A cat!", "", "sat, SAT"]
