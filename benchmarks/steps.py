@@ -15,15 +15,17 @@ from minikeras.training.step import backpropagate
 
 
 def buffers_case():
-    """A training step of a convnet in fresh memory, or in memory used before."""
+    """A training step of a convnet in fresh memory, or in memory used before: arrays
+    of each size by themselves, or those of sizes near one another together."""
     step = step_of(*cnn())
-
-    def fresh():
-        before, blocking.SMALL = blocking.SMALL, 1 << 60
-        step()
-        blocking.SMALL = before
-
-    report("convnet step, batch 128", {"fresh": fresh, "reused": step})
+    report(
+        "convnet step, batch 128",
+        {
+            "fresh": replaced(blocking, "SMALL", 1 << 60, step),
+            "used for arrays of one size": replaced(blocking, "SHARED", 0, step),
+            "used for sizes up to twice the smallest": step,
+        },
+    )
 
 
 def denormals_case():

@@ -26,6 +26,7 @@ LONG_SLICE_WORK = 1 << 22  # operations of slices that are many if there is more
 PRODUCT = 64  # operations of a product in the time of one other operation
 PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool
+SHARED = 4 << 20  # bytes up to which arrays of many sizes share memory
 POOL_LIMIT = 1 << 30  # idle bytes kept at the most
 LINE = 64  # bytes of a cache line, and of the widest register
 
@@ -339,8 +340,11 @@ def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     size = prod(shape) * dtype.itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    step = 1 << (size.bit_length() - 3)  # buckets an eighth to a quarter apart
-    room = -(-size // step) * step
+    if size <= SHARED:  # what one layer wrote last, the next one finds in the cache
+        room = 1 << (size - 1).bit_length()
+    else:
+        step = 1 << (size.bit_length() - 3)  # buckets an eighth to a quarter apart
+        room = -(-size // step) * step
     pool = getattr(_local, "pool", None)
     if pool is None:
         pool = _local.pool = _Pool()
