@@ -357,7 +357,8 @@ def aligned(x: np.ndarray) -> np.ndarray:
     """x itself if it is one run from a cache line on, else a copy that is."""
     if x.flags.c_contiguous and x.ctypes.data % LINE == 0:
         return x
-    copy = aligned_empty(x.shape, x.dtype)
+    large = x.nbytes >= SMALL
+    copy = empty(x.shape, x.dtype) if large else aligned_empty(x.shape, x.dtype)
     np.copyto(copy, x)
     return copy
 

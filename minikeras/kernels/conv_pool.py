@@ -118,12 +118,14 @@ def _shared_out(
     """Each block's part of the gradient of the largest of them."""
     grads = blocking.empty(blocks.shape, blocks.dtype)
     rest = grads[-1]
+    reached = blocking.empty(blocks.shape, bool)
     if relu:
-        np.multiply(g, largest > 0, out=rest)
+        above = np.greater(largest, 0, out=reached[-1])
+        np.multiply(g, above, out=rest)
     else:
         np.copyto(rest, g)
-    reached = np.equal(blocks[:-1], largest)
-    for first, grad in zip(reached, grads[:-1], strict=True):
+    np.equal(blocks[:-1], largest, out=reached[:-1])
+    for first, grad in zip(reached[:-1], grads[:-1], strict=True):
         np.multiply(rest, first, out=grad)
         np.subtract(rest, grad, out=rest)
     return grads

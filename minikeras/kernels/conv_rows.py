@@ -96,8 +96,7 @@ def matrices(w: np.ndarray) -> np.ndarray:
 
 def matrices_back(w: np.ndarray) -> np.ndarray:
     """The same for `input_gradient`: turned around along the last axis."""
-    turned = np.flip(w, -3).swapaxes(-1, -2)
-    return matrices(np.ascontiguousarray(turned))
+    return matrices(blocking.aligned(np.flip(w, -3).swapaxes(-1, -2)))
 
 
 def convolve(
