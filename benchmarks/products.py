@@ -73,6 +73,26 @@ def wide_case():
         )
 
 
+def rows_case():
+    """Bias and its gradient where rows are short: one by one, or several as one."""
+    for rows, inner, columns in ((12800, 3, 16), (1600, 64, 64)):
+        x, w, g = _random(rows, inner), _random(inner, columns), _random(rows, columns)
+        bias = _random(columns)
+        for name, run in (
+            ("forward", lambda x=x, w=w, bias=bias: dense.dense(x, w, bias)),
+            ("its gradient", lambda x=x, w=w, g=g: dense.backward(x, w, None, g, "b")),
+        ):
+            report(
+                f"{x.shape} @ {w.shape} + bias, {name}",
+                {
+                    "one by one": replaced(
+                        dense, "_side_by_side", lambda *shape: 1, run
+                    ),
+                    "side by side": run,
+                },
+            )
+
+
 def _product_ways(title, in_blocks, a, b):
     c = blocking.aligned(np.empty((len(a), b.shape[1]), a.dtype))
     behind = _placed(b, 16)

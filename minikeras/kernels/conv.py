@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, conv_rows, products
-from minikeras.kernels.dense import mask_by_output
+from minikeras.kernels.dense import mask_by_output, sum_rows
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
@@ -166,12 +166,6 @@ def _filter_sums(
             np.matmul(columns.T, rows, out=total)
         else:
             total[:, of_y] = columns.T @ rows[:, of_y]
-
-
-def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
-    """Sum a matrix over its rows, `several` of which are taken at a time."""
-    wide = np.add.reduce(rows.reshape(-1, several * rows.shape[1]), axis=0)
-    np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
 
 
 def _slices(

@@ -4,6 +4,7 @@ Arrays: x (M, C), w (C, F), bias (F,), y and g (M, F). Products are cut by shape
 bits do not depend on the number of threads.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from minikeras.kernels import blocking, products
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
 TINY = 1 << 17
+
+SHORT = 16  # numbers of a row that is too short to add a bias to
+RUN = 1024  # numbers of a row that is long enough
+MANY = 1 << 13  # numbers of a matrix whose rows are worth a second look
 
 Part = tuple[slice, slice]  # rows and columns
 
@@ -36,7 +41,7 @@ def dense(
         found = y[part]
         products.multiply(x[rows], w[:, columns], found)
         if bias is not None:
-            np.add(found, bias[columns], out=found)
+            _add_bias(found, bias[columns])
         if relu:
             np.maximum(found, 0, out=found)
 
@@ -56,8 +61,37 @@ def backward(
         g = mask_by_output(g, relu_output)
     dx = matmul(g, w.T) if "x" in wanted else None
     dw = matmul(x.T, g) if "w" in wanted else None
-    db = np.add.reduce(g, axis=0) if "b" in wanted else None
+    db = None
+    if "b" in wanted:
+        db = np.empty(g.shape[1], g.dtype)
+        sum_rows(g, _side_by_side(*g.shape), db)
     return dx, dw, db
+
+
+def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
+    """Sum a matrix over its rows, `several` of which are taken at a time."""
+    if several == 1:
+        np.add.reduce(rows, axis=0, out=out)
+        return
+    wide = np.add.reduce(rows.reshape(-1, several * rows.shape[1]), axis=0)
+    np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
+
+
+def _add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
+    several = _side_by_side(*rows.shape) if len(bias) <= SHORT else 1
+    if several > 1 and rows.flags.c_contiguous:
+        rows, bias = rows.reshape(-1, several * len(bias)), np.tile(bias, several)
+    np.add(rows, bias, out=rows)
+
+
+@lru_cache(maxsize=256)
+def _side_by_side(rows: int, columns: int) -> int:
+    """How many short rows to take as a long one: each costs NumPy as much as ten
+    numbers (benchmarks/kernels.py, "rows")."""
+    if rows * columns < MANY:
+        return 1
+    most = min(rows, RUN // columns)
+    return next((n for n in range(most, 1, -1) if rows % n == 0), 1)
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from minikeras.kernels import blocking
 
 UNPACKED = 10**6  # multiplications
 FEWEST_ROWS = 8  # in a block
-LARGEST_SUM = 1 << 16  # numbers of a product whose parts are cheap to add up
+LARGEST_SUM = 1 << 15  # numbers of a product whose parts are cheap to add up
 
 
 @cache

@@ -73,6 +73,31 @@ def test_a_product_cut_by_columns_is_the_product(monkeypatch):
     np.testing.assert_array_equal(dense.matmul(x, w), naive_matmul(x, w))
 
 
+@pytest.mark.parametrize(
+    "rows, columns, several",
+    [
+        (12800, 16, 64),
+        (4099, 2, 1),  # a prime number of rows
+        (3 * 1031, 8, 3),
+        (64, 128, 8),
+        (2, 5000, 1),  # rows that are long as they are
+        (300, 16, 1),  # few numbers
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_short_rows_side_by_side(rows, columns, several, dtype):
+    assert dense._side_by_side(rows, columns) == several
+    x, w = whole(rows, 2, dtype=dtype), whole(2, columns, dtype=dtype, seed=1)
+    bias, g = whole(columns, dtype=dtype, seed=2), whole(rows, columns, dtype=dtype)
+    y = x[:, :1] * w[0] + x[:, 1:] * w[1] + bias
+    np.testing.assert_array_equal(dense.dense(x, w, bias), y)
+    total = [sum(column.tolist()) for column in g.T]
+    for gradient in (g, np.asfortranarray(g)):
+        db = dense.backward(x, w, None, gradient, "b")[2]
+        np.testing.assert_array_equal(db, total)
+        assert db.dtype == dtype
+
+
 def test_only_what_is_wanted_is_made():
     x, w, g = whole(5, 3), whole(3, 2), whole(5, 2)
     everything = dense.backward(x, w, None, g)
