@@ -357,10 +357,15 @@ def aligned(x: np.ndarray) -> np.ndarray:
     """x itself if it is one run from a cache line on, else a copy that is."""
     if x.flags.c_contiguous and x.ctypes.data % LINE == 0:
         return x
-    large = x.nbytes >= SMALL
-    copy = empty(x.shape, x.dtype) if large else aligned_empty(x.shape, x.dtype)
+    copy = scratch(x.shape, x.dtype)
     np.copyto(copy, x)
     return copy
+
+
+def scratch(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """`empty`, at a cache line however small."""
+    large = prod(shape) * np.dtype(dtype).itemsize >= SMALL
+    return empty(shape, dtype) if large else aligned_empty(shape, dtype)
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:

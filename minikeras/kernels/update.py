@@ -343,7 +343,7 @@ def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     """
 
     def run(change: Change) -> None:
-        work = blocking.aligned_empty(min(PIECE, w.size), w.dtype)
+        work = blocking.scratch((min(PIECE, w.size),), w.dtype)
         for start in range(0, w.size, PIECE):
             part = slice(start, min(start + PIECE, w.size))
             change(part, work[: part.stop - part.start])

@@ -8,6 +8,7 @@ from minikeras import activations, constraints, initializers, regularizers
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
 from minikeras.layers.structure import as_shape
+from minikeras.ops.base import dtype_of
 from minikeras.ops.nn import dense
 from minikeras.validation import positive_int, shape_text
 
@@ -189,7 +190,8 @@ class Dense(Layer):
 
     def call(self, inputs: Any) -> Any:
         relu = self.activation is activations.relu
-        inputs = inputs if inputs.dtype == self._np_dtype else inputs.astype(self.dtype)
+        if dtype_of(inputs) != self._np_dtype:
+            inputs = inputs.astype(self.dtype)
         outputs = dense(inputs, self.kernel, self.bias, relu=relu)
         return outputs if relu else self.activation(outputs)
 

@@ -31,7 +31,7 @@ from minikeras.layers.structure import (
 )
 from minikeras.layers.weighted import INTERNAL, Weighted, collect
 from minikeras.masks import any_masks, get_mask, keep_mask, set_mask
-from minikeras.ops.base import convert
+from minikeras.ops.base import convert, dtype_of
 from minikeras.ops.numpy import divide
 from minikeras.registry import (
     Family,
@@ -297,7 +297,8 @@ class Layer(Weighted):
         if value is None or isinstance(value, str):
             return value
         array = convert(value)
-        if self.autocast and array.dtype.kind == "f" and array.dtype != self._np_dtype:
+        dtype = dtype_of(array)
+        if self.autocast and dtype.kind == "f" and dtype != self._np_dtype:
             array = keep_mask(array, array.astype(self._np_dtype))
         return array
 

@@ -41,15 +41,21 @@ def convert(x: Any, dtype: Any = None) -> Array:
             x = np.asarray(x)
             if x.dtype == np.float64 and dtype is None:
                 x = x.astype(config.floatx())
-    if dtype is not None and x.dtype != np.dtype(dtype):
+    if dtype is not None and dtype_of(x) != np.dtype(dtype):
         x = x.astype(dtype)
     return x
+
+
+def dtype_of(x: Array) -> np.dtype:
+    """The type of an array's numbers. A box would ask autograd, which takes longer
+    than to add two small arrays."""
+    return getval(x).dtype
 
 
 def float_array(x: Any) -> Array:
     """`convert`, and integers and booleans become the default float type."""
     x = convert(x)
-    return x if x.dtype.kind in "fc" else x.astype(config.floatx())
+    return x if dtype_of(x).kind in "fc" else x.astype(config.floatx())
 
 
 def plain(*values: Any) -> bool:

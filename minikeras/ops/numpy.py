@@ -19,6 +19,7 @@ from minikeras.ops.base import (
     Array,
     constant_like,
     convert,
+    dtype_of,
     float_array,
     getval,
     plain,
@@ -143,18 +144,19 @@ def _common(*values: Any) -> list[Array]:
     a whole number among booleans makes int32."""
     arrays = [convert(v) for v in values]
     scalars = [isinstance(v, int | float) for v in values]
-    typed = [a.dtype for a, s in zip(arrays, scalars, strict=True) if not s]
-    typed = typed or [a.dtype for a in arrays]  # np.float64 alone stays what it is
+    types = [dtype_of(a) for a in arrays]
+    typed = [t for t, s in zip(types, scalars, strict=True) if not s]
+    typed = typed or types  # np.float64 alone stays what it is
     dtype = np.result_type(*typed)
     if dtype.kind == "b" and any(type(v) is int for v in values):
         dtype = np.dtype("int32")
-    if dtype.kind != "f" and any(a.dtype.kind == "f" for a in arrays):
+    if dtype.kind != "f" and any(t.kind == "f" for t in types):
         dtype = np.dtype(config.floatx())
     if dtype == np.float64 and not any(d == np.float64 for d in typed):
         dtype = np.dtype(config.floatx())  # int64 with float32, as in Keras
     return [
-        np.asarray(v, dtype) if s else a if a.dtype == dtype else a.astype(dtype)
-        for v, a, s in zip(values, arrays, scalars, strict=True)
+        np.asarray(v, dtype) if s else a if t == dtype else a.astype(dtype)
+        for v, a, t, s in zip(values, arrays, types, scalars, strict=True)
     ]
 
 
@@ -200,7 +202,7 @@ defjvp(
 def divide(x1: Any, x2: Any) -> Array:
     """x1 / x2."""
     x, y = _common(x1, x2)
-    if x.dtype.kind != "f":
+    if dtype_of(x).kind != "f":
         x, y = x.astype(config.floatx()), y.astype(config.floatx())
     return _divide(x, y)
 
@@ -493,8 +495,9 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     3.0
     """
     x = convert(x)
-    if x.dtype.kind in "biu" and x.dtype.itemsize < 4:  # wider, as in Keras
-        x = x.astype("uint32" if x.dtype.kind == "u" else "int32")
+    dtype = dtype_of(x)
+    if dtype.kind in "biu" and dtype.itemsize < 4:  # wider, as in Keras
+        x = x.astype("uint32" if dtype.kind == "u" else "int32")
     return _sum(x, axes=_axes(axis, x.ndim), keepdims=keepdims)
 
 
