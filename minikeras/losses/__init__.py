@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from minikeras.lazy import names_from, words
-from minikeras.losses.base import family
+from minikeras.losses.base import SHORT_NAMES, family
 
 if TYPE_CHECKING:
     from minikeras.losses.alignment import CTC as CTC, ctc as ctc
@@ -91,21 +91,11 @@ else:
         ".segmentation": "Dice Tversky dice tversky",
         ".similarity": "Circle circle",
     }
-    _ALIASES = {
-        "bce": "binary_crossentropy",
-        "BCE": "binary_crossentropy",
+    _ALIASES = SHORT_NAMES | {
         "kld": "kl_divergence",
         "KLD": "kl_divergence",
         "kullback_leibler_divergence": "kl_divergence",
         "logcosh": "log_cosh",
-        "mae": "mean_absolute_error",
-        "MAE": "mean_absolute_error",
-        "mape": "mean_absolute_percentage_error",
-        "MAPE": "mean_absolute_percentage_error",
-        "mse": "mean_squared_error",
-        "MSE": "mean_squared_error",
-        "msle": "mean_squared_logarithmic_error",
-        "MSLE": "mean_squared_logarithmic_error",
     }
     __getattr__, __dir__, __all__ = names_from(__name__, _BASE | _LOSSES)
     family.add_later(words(_LOSSES), __getattr__, _ALIASES)

@@ -23,6 +23,19 @@ from minikeras.registry import (
 
 family = Family("loss", "keras.losses")
 
+# Short names that are also those of metrics.
+SHORT_NAMES = {
+    "bce": "binary_crossentropy",
+    "BCE": "binary_crossentropy",
+    "mae": "mean_absolute_error",
+    "MAE": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "MAPE": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "MSE": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+    "MSLE": "mean_squared_logarithmic_error",
+}
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from minikeras.lazy import names_from, words
+from minikeras.losses.base import SHORT_NAMES
 from minikeras.metrics.base import family
 
 if TYPE_CHECKING:
@@ -130,17 +131,5 @@ else:
             sparse_categorical_crossentropy squared_hinge
         """,
     }
-    _ALIASES = {
-        "bce": "binary_crossentropy",
-        "BCE": "binary_crossentropy",
-        "mae": "mean_absolute_error",
-        "MAE": "mean_absolute_error",
-        "mape": "mean_absolute_percentage_error",
-        "MAPE": "mean_absolute_percentage_error",
-        "mse": "mean_squared_error",
-        "MSE": "mean_squared_error",
-        "msle": "mean_squared_logarithmic_error",
-        "MSLE": "mean_squared_logarithmic_error",
-    }
     __getattr__, __dir__, __all__ = names_from(__name__, _BASE | _METRICS)
-    family.add_later(words(_METRICS), __getattr__, _ALIASES)
+    family.add_later(words(_METRICS), __getattr__, SHORT_NAMES)
