@@ -31,7 +31,11 @@ def names_from(
     def find(name: str) -> Any:
         full = other.get(name, name)
         if full not in home:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from minikeras.validation import did_you_mean
+
+            # Names with an underscore are what tools ask for, not what people mistype.
+            near = "" if name.startswith("_") else did_you_mean(name, every)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{near}")
         if home[full] == ".":
             value = import_module(f".{full}", package)
         else:

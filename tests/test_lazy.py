@@ -106,9 +106,19 @@ def test_unknown_name(name):
     package = import_module(name)
     with pytest.raises(AttributeError) as info:
         _ = package.Unknown
-    assert str(info.value) == f"module '{name}' has no attribute 'Unknown'"
+    assert str(info.value).startswith(f"module '{name}' has no attribute 'Unknown'")
     with pytest.raises(ImportError, match="cannot import name 'Unknown'"):
         exec(f"from {name} import Unknown", {})
+    with pytest.raises(AttributeError) as info:
+        _ = package._unknown
+    assert str(info.value) == f"module '{name}' has no attribute '_unknown'"
+
+
+def test_a_name_like_one_there_is():
+    with pytest.raises(AttributeError, match="'LTSM'. Did you mean 'LSTM'"):
+        _ = minikeras.layers.LTSM
+    with pytest.raises(AttributeError, match="'layer'. Did you mean 'Layer' or 'lay"):
+        _ = minikeras.layer
 
 
 # Families ---------------------------------------------------------------------------
