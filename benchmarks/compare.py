@@ -11,7 +11,6 @@ one that is not installed is left out with a line that says so. Writes
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks.timing import kept_byte_code
 from benchmarks.worker import PEERS
 from benchmarks.workloads import WORKLOADS
 
@@ -129,10 +129,10 @@ def print_workload(name, figures):
 def wall(peer, *task):
     """Seconds from starting Python to its end, and what it printed last."""
     command = [sys.executable, "-m", "benchmarks.worker", peer, *task]
-    # Byte code is kept, as that of an installed package is.
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env=kept)
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=kept_byte_code()
+    )
     seconds = time.perf_counter() - start
     lines = run.stdout.split()
     return seconds, float(lines[-1]) if lines else None

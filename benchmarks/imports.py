@@ -3,11 +3,12 @@
 python -m benchmarks.imports
 """
 
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.timing import kept_byte_code
 
 ROUNDS = 9
 CODES = {
@@ -19,10 +20,8 @@ CODES = {
 
 
 def seconds(code):
-    # Byte code is kept, as that of an installed package is.
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, env=kept)
+    subprocess.run([sys.executable, "-c", code], check=True, env=kept_byte_code())
     return time.perf_counter() - start
 
 

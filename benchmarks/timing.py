@@ -1,5 +1,6 @@
 """Two or more ways to do the same, timed in turns, as ratios."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -30,3 +31,10 @@ def report(title: str, ways: Mapping[str, Callable[[], object]]) -> None:
     print(title)
     for name, seconds in best.items():
         print(f"  {name:34} {1e3 * seconds:9.3f} ms  {first / seconds:5.2f} x")
+
+
+def kept_byte_code() -> dict[str, str]:
+    """The environment for a new Python that keeps byte code, as installed packages
+    have theirs."""
+    unset = "PYTHONDONTWRITEBYTECODE"
+    return {key: value for key, value in os.environ.items() if key != unset}

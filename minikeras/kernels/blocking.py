@@ -22,7 +22,7 @@ from minikeras import config
 SLICE_BYTES = 8 << 20  # windows of one slice: smaller ones hand over too often
 MIN_SLICES = 4  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
-LONG_SLICE_WORK = 1 << 22  # operations of slices that are many if there is more work
+LONG_SLICE_WORK = 1 << 22  # operations of a slice, if there are more than four
 PRODUCT = 64  # operations of a product in the time of one other operation
 PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, conv_rows, products
-from minikeras.kernels.dense import mask_by_output, sum_rows
+from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16
 BLAS_TYPES = "fd"
+
+GroupPart = tuple[np.ndarray, slice, slice]  # filter, channels of x, filters of y
 
 
 def convolve(
@@ -39,7 +41,6 @@ def convolve(
     parts = _group_parts(w, groups)
     places, by_rows = _forward_slices(x, w, geometry, groups)
     by_cell = conv_rows.matrices(w) if by_rows else w
-    wide_bias = None if bias is None else np.tile(bias, geometry.out[-1] or 1)
 
     def task(part: slice) -> None:
         rows = y[part].reshape(-1, filters)
@@ -51,9 +52,8 @@ def convolve(
         else:
             for w2d, of_x, of_y in parts:
                 rows[:, of_y] = _columns(padded[..., of_x], geometry) @ w2d
-        if wide_bias is not None:
-            wide = rows.reshape(-1, wide_bias.size)
-            np.add(wide, wide_bias, out=wide)
+        if bias is not None:
+            add_bias(rows, bias)
         if relu:
             np.maximum(rows, 0, out=rows)
 
@@ -133,7 +133,7 @@ def backward(
             grad = mask_by_output(grad, relu_output[part])
         rows = grad.reshape(-1, filters)
         if sums_b is not None:
-            sum_rows(rows, geometry.out[-1] or 1, sums_b[index])
+            sum_rows(rows, sums_b[index])
         if sums_w is not None:
             padded = _pad(x[part], geometry)
             if by_rows:
@@ -153,7 +153,7 @@ def _filter_sums(
     padded: np.ndarray,
     rows: np.ndarray,
     geometry: Geometry,
-    parts: list["GroupPart"],
+    parts: list[GroupPart],
     out: np.ndarray,
 ) -> None:
     """dw of a slice from copied windows; rows are those of g."""
@@ -181,9 +181,6 @@ def _slices(
     if by_rows:
         columns = conv_rows.windows_each(geometry, channels)
     return blocking.slices(len(x), columns * x.itemsize, work, most)
-
-
-GroupPart = tuple[np.ndarray, slice, slice]
 
 
 def _group_parts(w: np.ndarray, groups: int) -> list[GroupPart]:

@@ -15,7 +15,6 @@ from minikeras.kernels import blocking, products
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
 TINY = 1 << 17
 
-SHORT = 16  # numbers of a row that is too short to add a bias to
 RUN = 1024  # numbers of a row that is long enough
 MANY = 1 << 13  # numbers of a matrix whose rows are worth a second look
 
@@ -41,7 +40,7 @@ def dense(
         found = y[part]
         products.multiply(x[rows], w[:, columns], found)
         if bias is not None:
-            _add_bias(found, bias[columns])
+            add_bias(found, bias[columns])
         if relu:
             np.maximum(found, 0, out=found)
 
@@ -64,12 +63,13 @@ def backward(
     db = None
     if "b" in wanted:
         db = np.empty(g.shape[1], g.dtype)
-        sum_rows(g, _side_by_side(*g.shape), db)
+        sum_rows(g, db)
     return dx, dw, db
 
 
-def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
-    """Sum a matrix over its rows, `several` of which are taken at a time."""
+def sum_rows(rows: np.ndarray, out: np.ndarray) -> None:
+    """Write the sum of a matrix over its rows."""
+    several = _side_by_side(*rows.shape)
     if several == 1:
         np.add.reduce(rows, axis=0, out=out)
         return
@@ -77,8 +77,9 @@ def sum_rows(rows: np.ndarray, several: int, out: np.ndarray) -> None:
     np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
 
 
-def _add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
-    several = _side_by_side(*rows.shape) if len(bias) <= SHORT else 1
+def add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
+    """Add a vector to each row."""
+    several = _side_by_side(*rows.shape)
     if several > 1 and rows.flags.c_contiguous:
         rows, bias = rows.reshape(-1, several * len(bias)), np.tile(bias, several)
     np.add(rows, bias, out=rows)

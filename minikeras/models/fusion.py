@@ -14,6 +14,7 @@ from typing import Any
 from minikeras import activations
 from minikeras.layers.layer import Layer, inherited_training
 from minikeras.masks import any_masks
+from minikeras.ops.base import dtype_of
 
 # By name, so that a model without convolutions need not import them.
 _PAIRS = {
@@ -81,7 +82,7 @@ def _as_usual(first: Any, second: Any, inputs: Any) -> bool:
         and first.built
         and second.built
         and first.dtype == second.dtype
-        and inputs.dtype == first._np_dtype
+        and dtype_of(inputs) == first._np_dtype
         and not any_masks()
     )
 

@@ -22,12 +22,6 @@ from minikeras.kernels import blocking
 LARGE = 1 << 20  # bytes: well above those that the pool leaves to malloc
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
 @pytest.fixture
 def pool(monkeypatch):
     """An empty memory pool."""

@@ -16,23 +16,6 @@ from minikeras.kernels.windows import Geometry, geometry
 FLOATS = ["float32", "float64"]
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
-@pytest.fixture(params=["one slice", "many slices"])
-def cut(request, monkeypatch):
-    """Whether the batch is one slice, or a slice an image on three threads."""
-    if request.param == "many slices":
-        monkeypatch.setattr(blocking, "SLICE_BYTES", 1)
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1)
-        config.set_threads(3)
-    else:
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1 << 40)
-
-
 def whole(rng, *shape, dtype="float64"):
     return rng.integers(-4, 5, shape).astype(dtype)
 

@@ -29,12 +29,6 @@ FLOATS = ["float32", "float64"]
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}  # relative to the largest number
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
 @pytest.fixture
 def ways(monkeypatch):
     """Short rows are taken too, on any processor; which way each slice went."""
@@ -61,18 +55,6 @@ def spy(monkeypatch):
     count(conv_rows, "filter_gradient", "filter")
     count(conv, "_columns", "copied windows")
     return calls
-
-
-@pytest.fixture(params=["one slice", "many slices"])
-def cut(request, monkeypatch):
-    """Whether the batch is one slice, or a slice an image on three threads."""
-    if request.param == "many slices":
-        monkeypatch.setattr(blocking, "SLICE_BYTES", 1)
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1)
-        config.set_threads(3)
-    else:
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1 << 40)
-    return request.param
 
 
 def cut_in(length, monkeypatch):

@@ -7,12 +7,6 @@ from minikeras import config
 from minikeras.kernels import blocking, dense
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
 @pytest.fixture(params=["one slice", "many slices"])
 def cut(request, monkeypatch):
     if request.param == "many slices":

@@ -10,22 +10,6 @@ from minikeras.kernels import blocking, pool
 from minikeras.kernels.windows import Geometry, geometry
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
-@pytest.fixture(params=["one slice", "many slices"])
-def cut(request, monkeypatch):
-    if request.param == "many slices":
-        monkeypatch.setattr(blocking, "SLICE_BYTES", 1)
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1)
-        config.set_threads(3)
-    else:
-        monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1 << 40)
-
-
 def windows(sizes, kernel, strides, padding):
     """Per output place, the real cells of its window: (cell number, input place)."""
     before, outs = [], []

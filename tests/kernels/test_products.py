@@ -17,12 +17,6 @@ from minikeras.kernels import blocking, dense, products
 FLOATS = ["float32", "float64"]
 
 
-@pytest.fixture(autouse=True)
-def _default_threads():
-    yield
-    config.set_threads(None)
-
-
 @pytest.fixture(params=[True, False], ids=["small kernels", "no small kernels"])
 def unpacked(request, monkeypatch):
     monkeypatch.setattr(products, "multiplies_unpacked", lambda: request.param)

@@ -1,11 +1,14 @@
 """Bidirectional, TimeDistributed, Masking and Wrapper: what the golden values do not
 show."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
 import minikeras as keras
 from minikeras import layers
+from minikeras.layers import time_distributed
 from minikeras.layers.bidirectional import Bidirectional
 from minikeras.layers.masking import Masking
 from minikeras.layers.recurrent import GRU, LSTM
@@ -131,6 +134,12 @@ def test_bidirectional_without_states_has_none_to_reset():
 
 
 # --- TimeDistributed ----------------------------------------------------------------
+
+
+def test_modules_that_treat_each_sample_for_itself_are_there():
+    for name in time_distributed._SAMPLE_BY_SAMPLE:
+        assert import_module(name).__name__ == name
+    import_module(time_distributed._MODEL)
 
 
 class Plain(keras.Layer):
