@@ -308,7 +308,7 @@ class Layer(Weighted):
     def _check_input(self, first: Any) -> None:
         specs = self.input_spec
         if isinstance(specs, InputSpec):
-            shape = getattr(first, "shape", None)
+            shape = getattr(getval(first), "shape", None)
             if shape is not None and (specs, shape) != self._input_checked:
                 specs.check(shape, self._owner())
                 object.__setattr__(self, "_input_checked", (specs, shape))

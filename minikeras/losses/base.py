@@ -13,7 +13,8 @@ from autograd.tracer import getval
 from minikeras import config
 from minikeras.masks import get_mask
 from minikeras.ops.base import Array, convert, float_array
-from minikeras.ops.numpy import divide, expand_dims, multiply, squeeze, sum
+from minikeras.ops.nn import sum_over
+from minikeras.ops.numpy import expand_dims, multiply, squeeze, sum
 from minikeras.registry import (
     Family,
     deserialize_keras_object,
@@ -136,16 +137,16 @@ def reduce_weighted(
     if weight is not None:
         values, weight = same_rank(values, weight)
         values = multiply(values, weight)
-    if reduction in (None, "none") or values.shape in ((), (0,)):
+    plain = getval(values)
+    if reduction in (None, "none") or plain.shape in ((), (0,)):
         return values
-    total = sum(values)
     if reduction == "sum":
-        return total
+        return sum(values)
     if reduction == "mean_with_sample_weight" and weight is not None:
         count = float(getval(weight).sum())
     else:
-        count = float(values.size)
-    return divide(total, count) if count else multiply(total, 0.0)
+        count = float(plain.size)
+    return sum_over(values, count) if count else multiply(sum(values), 0.0)
 
 
 def same_rank(x: Array, y: Array, expand_vectors: bool = True) -> tuple[Array, Array]:
@@ -153,12 +154,13 @@ def same_rank(x: Array, y: Array, expand_vectors: bool = True) -> tuple[Array, A
 
     (n, 1) and (n,) become (n, 1) and (n, 1); with more axes the 1 is dropped.
     """
-    if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
-        if y.ndim == 1 and expand_vectors:
+    of_x, of_y = getval(x).shape, getval(y).shape
+    if len(of_x) == len(of_y) + 1 and of_x[-1] == 1:
+        if len(of_y) == 1 and expand_vectors:
             return x, expand_dims(y, -1)
         return squeeze(x, -1), y
-    if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
-        if x.ndim == 1 and expand_vectors:
+    if len(of_y) == len(of_x) + 1 and of_y[-1] == 1:
+        if len(of_x) == 1 and expand_vectors:
             return expand_dims(x, -1), y
         return x, squeeze(y, -1)
     return x, y

@@ -111,20 +111,22 @@ def sparse_categorical_crossentropy(
     """
     y_pred = float_array(y_pred)
     labels = np.asarray(getval(convert(y_true)))
-    if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
+    rank = getval(y_pred).ndim
+    if labels.ndim == rank and labels.shape[axis] == 1:
         labels = np.squeeze(labels, axis)
-    if axis not in (-1, y_pred.ndim - 1):
+    if axis not in (-1, rank - 1):
         y_pred = moveaxis(y_pred, axis, -1)
-    if labels.shape != y_pred.shape[:-1]:
+    shape = getval(y_pred).shape
+    if labels.shape != shape[:-1]:
         raise ValueError(
             "sparse_categorical_crossentropy: labels must be integers, one for each "
             f"row of predictions. Received: y_true of shape {labels.shape}, y_pred of "
-            f"shape {y_pred.shape}. For one-hot labels use categorical_crossentropy."
+            f"shape {shape}. For one-hot labels use categorical_crossentropy."
         )
     labels = labels.astype(np.int64)
     keep = None if ignore_class is None else labels != ignore_class
     labels = labels if keep is None else np.where(keep, labels, 0)
-    check_labels(labels, y_pred.shape[-1])
+    check_labels(labels, shape[-1])
     values = sparse_log_loss(y_pred, labels, config.epsilon(), from_logits)
     return values if keep is None else where(keep, values, 0.0)
 

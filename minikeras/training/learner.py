@@ -74,7 +74,7 @@ class Learner(Layer):
             if self._loss_object is None:
                 self._loss_object = make_loss(self.loss, y, y_pred)
             total = self._loss_object(y, y_pred, sample_weight=sample_weight)
-            if getattr(total, "shape", ()) != ():
+            if getattr(getval(total), "shape", ()) != ():
                 total = sum(total)
             if self._loss_weight is not None:
                 total = multiply(total, self._loss_weight)

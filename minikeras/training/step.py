@@ -53,7 +53,7 @@ def _differentiate(
             for value, root in zip(values, roots, strict=True)
         ]
         scalar, extra = function(boxes)
-        if getattr(scalar, "shape", ()) != ():
+        if getattr(getval(scalar), "shape", ()) != ():
             raise ValueError(
                 "The loss must be one number. Received an array of shape "
                 f"{scalar.shape}; reduce it with a sum or a mean."

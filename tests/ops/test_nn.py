@@ -327,6 +327,30 @@ def test_binary_log_loss_keeps_float32_and_does_not_overflow():
     assert grad(total)(np.float32(z)).tolist() == [0, -0.5, 0]
 
 
+# --- the mean of a loss ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1,), (6,), (2, 3), (2, 1, 3)])
+def test_sum_over_is_the_sum_divided_by_a_count(shape):
+    x = np.arange(1.0, math.prod(shape) + 1).reshape(shape)
+    size = x.size
+    assert nn.sum_over(x, 4.0) == size * (size + 1) / 8
+    check(lambda x: nn.sum_over(x, 2.5), x)
+    check(lambda x: nn.sum_over(ops.exp(x / 4), 2.5), x)  # its slope changes
+    np.testing.assert_array_equal(
+        grad(lambda x: nn.sum_over(x, 4.0))(x), np.full(shape, 0.25)
+    )
+
+
+def test_sum_over_keeps_float32():
+    x = np.array([1.0, 2.0], "float32")
+    found = nn.sum_over(x, 3.0)
+    assert found.shape == () and found.dtype == np.float32 and found == np.float32(1)
+    slope = grad(lambda x: nn.sum_over(x, 3.0))(x)
+    assert slope.dtype == np.float32
+    np.testing.assert_array_equal(slope, np.full(2, 1 / np.float32(3)))
+
+
 # --- autograd's own functions mix with ours -------------------------------------
 
 
