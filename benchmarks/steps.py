@@ -48,18 +48,25 @@ def denormals_case():
 
 
 def adam_case():
-    """Adam on all weights at once, and in pieces."""
-    for count in (1 << 17, 1 << 20, 1 << 22):
-        w, g, m, v = (np.ones(count, "f4") for _ in range(4))
+    """Adam on all weights at once, in pieces, and in pieces on several threads."""
+    for count in (1 << 17, 1 << 19, 1 << 20, 1 << 22):
+        w, g, m, v = (blocking.aligned(np.ones(count, "f4")) for _ in range(4))
 
         def step(w=w, g=g, m=m, v=v):
             update.adam(w, g, m, v, None, 1e-3, 0.9, 0.999, 1e-7)
 
+        alone = replaced(update, "SHARED", 1 << 62, step)
+        shared = replaced(update, "SHARED", 0, step)
         report(
             f"Adam step, {count:,} weights",
             {
-                "all at once": replaced(update, "PIECE", 1 << 62, step),
-                "pieces": step,
+                "all at once": replaced(update, "PIECE", 1 << 62, alone),
+                "pieces": alone,
+                "pieces that are shared, short ones": replaced(
+                    update, "SHARED_PIECE", update.PIECE, shared
+                ),
+                "pieces that are shared": shared,
+                "chosen": step,
             },
         )
 

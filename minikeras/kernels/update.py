@@ -10,6 +10,8 @@ import numpy as np
 from minikeras.kernels import blocking
 
 PIECE = 1 << 15  # numbers in a piece: parameters, gradient, slots fit in the cache
+SHARED_PIECE = 96 << 10  # of a piece that one of several threads takes
+SHARED = 1 << 18  # numbers of an array that is worth several threads
 TINY = 1e-30  # smaller moments are zero: denormals make an update ten times slower
 FLUSH_EVERY = 32  # steps; 0.9^32 keeps a moment above 1e-32 until it is looked at
 
@@ -338,14 +340,27 @@ def _flush(*moments: np.ndarray) -> None:
 def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     """Call the function below with each piece of w and a work array of its length.
 
-    Pieces stay in the cache; to share them among threads does not pay
-    (benchmarks/kernels.py, "adam").
+    Pieces stay in the cache. Threads that take turns for the interpreter need longer
+    ones, and arrays long enough for it (benchmarks/kernels.py, "adam").
     """
 
     def run(change: Change) -> None:
-        work = blocking.scratch((min(PIECE, w.size),), w.dtype)
-        for start in range(0, w.size, PIECE):
-            part = slice(start, min(start + PIECE, w.size))
-            change(part, work[: part.stop - part.start])
+        if w.size < SHARED:
+            work = blocking.scratch((min(PIECE, w.size),), w.dtype)
+            for part in _pieces(w.size, PIECE):
+                change(part, work[: part.stop - part.start])
+            return
+
+        def task(part: slice) -> None:
+            change(part, blocking.scratch((part.stop - part.start,), w.dtype))
+
+        number = 2 * -(-w.size // (2 * SHARED_PIECE))
+        line = blocking.LINE // w.itemsize
+        length = -(-w.size // (number * line)) * line
+        blocking.parallel(task, _pieces(w.size, length))
 
     return run
+
+
+def _pieces(size: int, length: int) -> list[slice]:
+    return [slice(i, min(i + length, size)) for i in range(0, size, length)]

@@ -12,10 +12,14 @@ SIZE = 23
 DTYPES = {"float32": 2e-6, "float64": 1e-14}
 
 
-@pytest.fixture(autouse=True, params=[1 << 16, 5, 1])
+@pytest.fixture(autouse=True, params=[1 << 16, 5, 1, "shared"])
 def _piece(request, monkeypatch):
-    """One piece, several with a rest, and a number a piece."""
-    monkeypatch.setattr(update, "PIECE", request.param)
+    """One piece, several with a rest, a number a piece, and two that threads share."""
+    if request.param == "shared":
+        monkeypatch.setattr(update, "SHARED", 0)
+        monkeypatch.setattr(update, "SHARED_PIECE", 16)
+    else:
+        monkeypatch.setattr(update, "PIECE", request.param)
 
 
 def start(dtype, slots):
