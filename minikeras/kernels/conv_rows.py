@@ -62,6 +62,7 @@ def fits_filter(geometry: Geometry, channels: int) -> bool:
     cells, first = geometry.cells, geometry.kernel[0]
     return (
         geometry.positions > 0
+        and cells > 1  # else x is its own windows
         and geometry.strides[0] == 1
         and cells // first * channels >= SHORTEST_WIDTH
     )
