@@ -16,7 +16,7 @@ DTYPES = {"float32": 2e-6, "float64": 1e-14}
 def _piece(request, monkeypatch):
     """One piece, several with a rest, a number a piece, and two that threads share."""
     if request.param == "shared":
-        monkeypatch.setattr(update, "SHARED", 0)
+        monkeypatch.setattr(update, "SHARED", 1)
         monkeypatch.setattr(update, "SHARED_PIECE", 16)
     else:
         monkeypatch.setattr(update, "PIECE", request.param)
