@@ -7,12 +7,14 @@ from benchmarks.timing import report
 from minikeras.kernels import (
     blocking,
     conv,
+    conv_fourier,
     conv_pool,
     conv_transpose,
     depthwise,
     pool,
 )
 from minikeras.kernels.windows import geometry, transposed_geometry
+from minikeras.kernels.workspace import workspace
 from minikeras.ops.convolution import merge_groups
 
 # images, size, channels, filters, kernel, padding
@@ -27,6 +29,11 @@ SHAPES = [
     (64, 16, 64, 64, 3, "same"),
     (64, 8, 128, 128, 3, "same"),
 ]
+
+
+def by_windows(run):
+    """A function that calls `run` with convolutions as sums over windows."""
+    return replaced(conv_fourier, "plan", lambda *_: None, run)
 
 
 def convolution(shape):
@@ -114,10 +121,13 @@ def conv_case():
         y = conv.convolve(x, w, bias, where, relu=True)
 
         def forward(threads, size, x=x, w=w, bias=bias, where=where):
-            run_with(lambda: conv.convolve(x, w, bias, where, relu=True), threads, size)
+            run = by_windows(lambda: conv.convolve(x, w, bias, where, relu=True))
+            run_with(run, threads, size)
 
         def backward(threads, size, x=x, w=w, y=y, g=g, where=where):
-            run_with(lambda: conv.backward(x, w, y, g, where), threads, size)
+            run_with(
+                by_windows(lambda: conv.backward(x, w, y, g, where)), threads, size
+            )
 
         for name, run in (("forward", forward), ("backward", backward)):
             report(
@@ -128,6 +138,42 @@ def conv_case():
                     "slices, all threads": lambda r=run: r(None, None),
                 },
             )
+
+
+def conv_fourier_case():
+    """Convolution as sums over windows, or by Fourier transforms; their calls made for
+    each convolution, or kept from the one before."""
+    before = conv_fourier.MOST_ALONE, conv_fourier.MOST_TOGETHER
+    conv_fourier.MOST_ALONE = conv_fourier.MOST_TOGETHER = 1.1
+    for shape in SHAPES:
+        x, w, g, where = convolution(shape)
+        if conv_fourier.plan(where, len(x), w, "y") is None:
+            continue
+        bias = np.zeros(w.shape[-1], "f4")
+        y = conv.convolve(x, w, bias, where, relu=True)
+        runs = {
+            "forward": lambda x=x, w=w, bias=bias, at=where: conv.convolve(
+                x, w, bias, at, relu=True
+            ),
+            "backward": lambda x=x, w=w, y=y, g=g, at=where: conv.backward(
+                x, w, y, g, at
+            ),
+        }
+        for name, run in runs.items():
+
+            def forgetful(run=run):
+                workspace()._programs.clear()
+                run()
+
+            report(
+                f"{name} {shape}",
+                {
+                    "sums over windows": by_windows(run),
+                    "Fourier, calls made each time": forgetful,
+                    "Fourier, calls kept": run,
+                },
+            )
+    conv_fourier.MOST_ALONE, conv_fourier.MOST_TOGETHER = before
 
 
 def groups_case():

@@ -142,6 +142,15 @@ def _shareable(number: int) -> int:
     return number - number % 4 if number >= 4 else min(number, 2)
 
 
+Step = tuple[Callable[..., Any], np.ndarray, Any, np.ndarray]  # f, a, b, out
+
+
+def do(steps: Sequence[Step]) -> None:
+    """Call NumPy a number of times, with hardly any Python in between."""
+    for function, a, b, out in steps:
+        function(a, b, out=out)
+
+
 def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
     """Call `task` on every item, on several threads when there are several items.
 
@@ -324,7 +333,7 @@ class _Pool:
                 del bucket[index]
 
 
-_pools: WeakSet[_Pool] = WeakSet()
+keepers: WeakSet[Any] = WeakSet()  # what has bytes() and drop_idle()
 
 
 def _references(bucket: list[_Base], index: int) -> int:
@@ -348,7 +357,7 @@ def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     pool = getattr(_local, "pool", None)
     if pool is None:
         pool = _local.pool = _Pool()
-        _pools.add(pool)
+        keepers.add(pool)
     memory, start = pool.idle_base(room)
     return memory[start : start + size].view(dtype).reshape(shape)
 
@@ -384,10 +393,10 @@ def _new_base(room: int) -> _Base:
 
 def kept_bytes() -> int:
     """Bytes of all buffers, those in use included."""
-    return sum(pool.bytes() for pool in list(_pools))
+    return sum(keeper.bytes() for keeper in list(keepers))
 
 
 def release_memory() -> None:
     """Give idle buffers back to the operating system."""
-    for pool in list(_pools):
-        pool.drop_idle()
+    for keeper in list(keepers):
+        keeper.drop_idle()

@@ -11,12 +11,13 @@ derivatives of each are the other two.
     filter_gradient  dw, the adjoint of convolve in w
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking, conv_rows, products
+from minikeras.kernels import blocking, conv_fourier, conv_rows, products
 from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
@@ -36,6 +37,26 @@ def convolve(
     relu: bool = False,
 ) -> np.ndarray:
     """y (N, O, F); bias (F,) is added and ReLU applied while a slice is in cache."""
+
+    def finish(rows: np.ndarray) -> None:
+        if bias is not None:
+            add_bias(rows, bias)
+        if relu:
+            np.maximum(rows, 0, out=rows)
+
+    tilings = conv_fourier.plan(geometry, len(x), w, "y") if groups == 1 else None
+    if tilings is not None:
+        return conv_fourier.convolve(x, w, geometry, tilings, finish)
+    return _convolve_windows(x, w, geometry, groups, finish)
+
+
+def _convolve_windows(
+    x: np.ndarray,
+    w: np.ndarray,
+    geometry: Geometry,
+    groups: int,
+    finish: Callable[[np.ndarray], None],
+) -> np.ndarray:
     channels, filters = x.shape[-1], w.shape[-1]
     y = blocking.empty((len(x), *geometry.out, filters), x.dtype)
     parts = _group_parts(w, groups)
@@ -52,10 +73,7 @@ def convolve(
         else:
             for w2d, of_x, of_y in parts:
                 rows[:, of_y] = _columns(padded[..., of_x], geometry) @ w2d
-        if bias is not None:
-            add_bias(rows, bias)
-        if relu:
-            np.maximum(rows, 0, out=rows)
+        finish(rows)
 
     blocking.parallel(task, places)
     return y
@@ -80,6 +98,9 @@ def input_gradient(
     g: np.ndarray, w: np.ndarray, geometry: Geometry, groups: int = 1
 ) -> np.ndarray:
     """dx (N, S, C) for an output gradient g (N, O, F)."""
+    tilings = conv_fourier.plan(geometry, len(g), w, "x") if groups == 1 else None
+    if tilings is not None:
+        return conv_fourier.backward(None, w, None, g, geometry, tilings, "x")[0]
     channels = w.shape[-2] * groups
     dx = blocking.empty((len(g), *geometry.sizes, channels), g.dtype)
     scatter = _scatter(w, geometry, groups)
@@ -111,6 +132,12 @@ def backward(
     Args:
         relu_output: what `convolve(relu=True)` returned; masks g while it is in cache.
     """
+    if groups == 1 and wanted.strip("b"):
+        tilings = conv_fourier.plan(geometry, len(x), w, wanted)
+        if tilings is not None:
+            return conv_fourier.backward(
+                x, w, relu_output, g, geometry, tilings, wanted
+            )
     channels, filters = x.shape[-1], w.shape[-1]
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     parts = _group_parts(w, groups)

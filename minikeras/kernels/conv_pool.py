@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking, products
+from minikeras.kernels import blocking, conv_fourier, products
 from minikeras.kernels.conv import SHORT_RUN, _pad, _scatter
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
 
@@ -91,21 +91,41 @@ def backward(
     filters = w.shape[-1]
     plan = _Plan(x, w, bias, geometry, pool)
     places = plan.slices
+
+    def share_out(index: int, columns: np.ndarray | None) -> np.ndarray:
+        part = places[index]
+        rows = y[part].reshape(-1, filters)
+        blocks = kept[index]
+        if blocks is None:
+            found = plan.columns(x[part]) if columns is None else columns
+            blocks = plan.convolve(found)
+        return _shared_out(blocks, rows, g[part].reshape(rows.shape), relu)
+
+    tilings = None
+    if not plan.wide and wanted.strip("b"):
+        tilings = conv_fourier.plan(geometry, len(x), w, wanted)
+    if tilings is not None:
+        image = blocking.empty((len(x), *geometry.out, filters), x.dtype)
+        blocking.parallel(
+            lambda index: plan.put(share_out(index, None), image[places[index]]),
+            range(len(places)),
+        )
+        return conv_fourier.backward(x, w, None, image, geometry, tilings, wanted)
+
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     sums = blocking.empty((len(places), *plan.sum_shape), x.dtype)
     scatter = _scatter(w, geometry, 1) if dx is not None else None
 
     def task(index: int) -> None:
         part = places[index]
-        rows = y[part].reshape(-1, filters)
-        grad = g[part].reshape(rows.shape)
         columns = plan.columns(x[part])
-        known = kept[index]
-        blocks = plan.convolve(columns) if known is None else known
-        grads = _shared_out(blocks, rows, grad, relu)
+        grads = share_out(index, columns)
         plan.filter_sums(columns, grads, sums[index])
         if scatter is not None and dx is not None:
-            scatter(plan.in_place(grads), dx[part])
+            shape = len(x[part]), *geometry.out, filters
+            image = blocking.empty(shape, x.dtype)
+            plan.put(grads, image)
+            scatter(image, dx[part])
 
     blocking.parallel(task, range(len(places)))
     dw, db = plan.fold(blocking.sum_first(sums))
@@ -256,11 +276,9 @@ class _Plan:
             dw += self._without_ones(total)[place]
         return dw, np.add.reduce(sums[:, -1], axis=0) if self.ones else None
 
-    def in_place(self, blocks: np.ndarray) -> np.ndarray:
-        """Gradients of the blocks, at their places in the convolved image."""
+    def put(self, blocks: np.ndarray, image: np.ndarray) -> None:
+        """Write gradients of the blocks at their places in the convolved image."""
         filters = self.w.shape[-1]
-        count = blocks.shape[1] // self.pool.positions
-        image = blocking.empty((count, *self.geometry.out, filters), blocks.dtype)
         split = self._split()
         if image.shape[1:-1] != tuple(
             p * k for p, k in zip(self.pool.out, self.pool.kernel, strict=True)
@@ -272,5 +290,4 @@ class _Plan:
                 slice(i, None, k) for i, k in zip(cell, split[1::2], strict=True)
             )
             whole = (slice(None), *at)
-            covered[whole] = blocks[index].reshape(count, *self.pool.out, filters)
-        return image
+            covered[whole] = blocks[index].reshape(len(image), *self.pool.out, filters)

@@ -32,7 +32,7 @@ def multiplies_unpacked() -> bool:
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a @ b for matrices; a and out may be transposed or cut out of others."""
-    blocks = _blocks(len(a), b.size) if multiplies_unpacked() else 1
+    blocks = row_blocks(len(a), b.size) if multiplies_unpacked() else 1
     if blocks == 1:
         np.matmul(a, b, out=out)
         return
@@ -42,7 +42,7 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 def multiply_each(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out[i] = a @ b[i] for a matrix and a stack of matrices, in one call."""
-    blocks = _blocks(len(a), b.shape[1] * b.shape[2]) if multiplies_unpacked() else 1
+    blocks = row_blocks(len(a), b.shape[1] * b.shape[2]) if multiplies_unpacked() else 1
     if blocks == 1:
         np.matmul(a, b, out=out)
         return
@@ -98,7 +98,7 @@ def good_block(rows: int, row: int, columns: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _blocks(rows: int, each: int) -> int:
+def row_blocks(rows: int, each: int) -> int:
     """The fewest equal blocks of rows that take the small kernels; 1 if none do."""
     if rows * each <= UNPACKED:
         return 1

@@ -26,7 +26,7 @@ LARGE = 1 << 20  # bytes: well above those that the pool leaves to malloc
 def pool(monkeypatch):
     """An empty memory pool."""
     monkeypatch.setattr(blocking, "_local", threading.local())
-    monkeypatch.setattr(blocking, "_pools", WeakSet())
+    monkeypatch.setattr(blocking, "keepers", WeakSet())
 
 
 # --- slices ---------------------------------------------------------------------

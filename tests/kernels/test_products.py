@@ -134,7 +134,7 @@ def test_the_libraries_are_looked_at_once(ask):
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.integers(0, 5000), st.integers(0, 1 << 21))
 def test_the_fewest_equal_blocks_of_rows(rows, each):
-    found = products._blocks(rows, each)
+    found = products.row_blocks(rows, each)
     if rows * each <= products.UNPACKED:
         assert found == 1
         return
