@@ -2,14 +2,18 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
+import minikeras
 from benchmarks.models import cnn, step_of
 from benchmarks.settings import replaced
 from benchmarks.timing import report
+from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
-from minikeras.kernels import blocking, conv, dense, update
+from minikeras.kernels import blocking, conv, dense, destinations, update
 from minikeras.ops import log_loss
 from minikeras.training.step import backpropagate
 
@@ -67,6 +71,28 @@ def adam_case():
                 ),
                 "pieces that are shared": shared,
                 "chosen": step,
+            },
+        )
+
+
+def gradients_case():
+    """A step of dense layers whose gradients are copied to the optimizer's array, or
+    made there."""
+
+    @contextmanager
+    def nowhere(weights, places):
+        yield
+
+    for name in ("mlp", "wide-mlp"):
+        workload = WORKLOADS[name]
+        model = workload.build(minikeras)
+        x, y = workload.data(1)
+        step = partial(model.train_on_batch, x, y)
+        report(
+            f"step, {workload.title}",
+            {
+                "copied": replaced(destinations, "of_gradients", nowhere, step),
+                "made in place": step,
             },
         )
 

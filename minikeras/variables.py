@@ -9,6 +9,7 @@ handles wherever it accepts arrays.
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from math import prod
 from threading import get_ident
 from typing import Any
@@ -275,7 +276,6 @@ class ParameterVector:
             lengths[dtype] = start + -(-variable.size // step) * step
         self.flat = [_zeros(lengths[dtype], dtype) for dtype in dtypes]
         self._views = self.views_of(self.flat)
-        self._gradients: tuple[list[np.ndarray], list[np.ndarray]] | None = None
         for variable, view in zip(self.variables, self._views, strict=True):
             view[...] = variable.array
             variable._array = view
@@ -285,13 +285,19 @@ class ParameterVector:
 
         They are overwritten by the next call.
         """
-        if self._gradients is None:
-            flat = self.zeros()
-            self._gradients = flat, self.views_of(flat)
-        flat, views = self._gradients
-        for view, gradient in zip(views, gradients, strict=True):
-            view[...] = 0 if gradient is None else gradient
-        return flat
+        for place, gradient in zip(self.places(), gradients, strict=True):
+            if gradient is not place:
+                place[...] = 0 if gradient is None else gradient
+        return self._gradients[0]
+
+    def places(self) -> list[np.ndarray]:
+        """Where in the flat arrays `collect` puts each gradient."""
+        return self._gradients[1]
+
+    @cached_property
+    def _gradients(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        flat = self.zeros()
+        return flat, self.views_of(flat)
 
     def zeros(self) -> list[np.ndarray]:
         """Flat arrays of the same lengths and types, for gradients and slots."""

@@ -271,9 +271,9 @@ def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
     parallel(task, [slice(i, min(i + PIECE, size)) for i in range(0, size, PIECE)])
 
 
-def sum_first(parts: np.ndarray) -> np.ndarray:
+def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The sum over the first axis, long ones on several threads."""
-    total = empty(parts.shape[1:], parts.dtype)
+    total = empty(parts.shape[1:], parts.dtype) if out is None else out
     sums = total.reshape(-1)
     flat = parts.reshape(len(parts), sums.size)
 

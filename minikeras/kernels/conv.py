@@ -17,7 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking, conv_fourier, conv_rows, products
+from minikeras.kernels import (
+    blocking,
+    conv_fourier,
+    conv_rows,
+    destinations,
+    products,
+)
 from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
@@ -171,7 +177,9 @@ def backward(
             scatter(grad, dx[part])
 
     blocking.parallel(task, range(len(places)))
-    dw = None if sums_w is None else blocking.sum_first(sums_w)
+    dw = None
+    if sums_w is not None:
+        dw = blocking.sum_first(sums_w, destinations.gradient_of(w, x.dtype))
     db = None if sums_b is None else np.add.reduce(sums_b, axis=0)
     return dx, dw, db
 

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.kernels import blocking, fourier, products
+from minikeras.kernels import blocking, destinations, fourier, products
 from minikeras.kernels.blocking import Step
 from minikeras.kernels.dense import mask_by_output, sum_rows
 from minikeras.kernels.fourier import Plan
@@ -180,7 +180,7 @@ def _backward_slab(
     program = _program(geometry, tilings, len(g), w, kind)
     parts = _parts(len(g), geometry, w)
     sums_b = np.empty((len(parts), g.shape[-1]), g.dtype) if "b" in wanted else None
-    dw = np.empty(w.shape, g.dtype) if "w" in wanted else None
+    dw = destinations.gradient_of(w, g.dtype) if "w" in wanted else None
     columns = range(w.shape[1])
 
     def begin(index: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking, products
+from minikeras.kernels import blocking, destinations, products
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
@@ -59,7 +59,9 @@ def backward(
     if relu_output is not None:
         g = mask_by_output(g, relu_output)
     dx = matmul(g, w.T) if "x" in wanted else None
-    dw = matmul(x.T, g) if "w" in wanted else None
+    dw = None
+    if "w" in wanted:
+        dw = matmul(x.T, g, destinations.gradient_of(w, np.result_type(x, g)))
     db = None
     if "b" in wanted:
         db = np.empty(g.shape[1], g.dtype)
@@ -95,9 +97,11 @@ def _side_by_side(rows: int, columns: int) -> int:
     return next((n for n in range(most, 1, -1) if rows % n == 0), 1)
 
 
-def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """a @ b for matrices."""
-    c = blocking.empty((len(a), b.shape[1]), np.result_type(a, b))
+    c = out
+    if c is None:
+        c = blocking.empty((len(a), b.shape[1]), np.result_type(a, b))
     if len(a) * b.size <= TINY:
         with np.errstate(all="ignore"):
             return np.matmul(a, b, out=c)

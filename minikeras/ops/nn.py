@@ -54,8 +54,9 @@ def _dense_vjp(argnums, y, args, kwargs):
             result = kernels.backward(
                 *rows[:2], rows[2] if relu else None, flat, wanted
             )
-            shapes = x.shape, w.shape, (w.shape[-1],)
-            return tuple(result[n].reshape(shapes[n]) for n in argnums)
+            return tuple(
+                result[n] if n else result[n].reshape(x.shape) for n in argnums
+            )
         if relu:
             g = masked(g, keep=getval(y) > 0)
         columns = anp.transpose(anp.reshape(x, (-1, x.shape[-1])))

@@ -172,7 +172,9 @@ class Learner(Layer):
         done = False
         try:
             with single_threaded_blas.session, np.errstate(all="ignore"):
-                _, (loss, y_pred), found = backpropagate(forward, parameters.variables)
+                _, (loss, y_pred), found = backpropagate(
+                    forward, parameters.variables, parameters.places()
+                )
                 gradients = parameters.collect(found)
                 with shield:
                     self.optimizer.apply_flat(gradients)

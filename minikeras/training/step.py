@@ -14,18 +14,22 @@ from autograd.core import VJPNode, add_outgrads
 from autograd.tracer import getval, isbox, new_box
 from autograd.util import toposort
 
+from minikeras.kernels import destinations
 from minikeras.ops.base import float_array, new_trace
 from minikeras.variables import Variable, bind
 
 
 def backpropagate(
-    function: Callable[[], tuple[Any, Any]], variables: Sequence[Variable]
+    function: Callable[[], tuple[Any, Any]],
+    variables: Sequence[Variable],
+    places: Sequence[np.ndarray] | None = None,
 ) -> tuple[Any, Any, list[Any]]:
     """Value of a function and its gradients with respect to weights.
 
     Args:
         function: computes with the weights' layers; returns a scalar and anything.
         variables: the weights.
+        places: an array for each gradient, which may come to lie there.
 
     Returns:
         The scalar, the other thing without boxes, and a gradient for each weight, or
@@ -39,11 +43,13 @@ def backpropagate(
         with bind(variables, boxes):
             return function()
 
-    return _differentiate(bound, [variable.value for variable in variables])
+    return _differentiate(bound, [variable.value for variable in variables], places)
 
 
 def _differentiate(
-    function: Callable[[list[Any]], tuple[Any, Any]], values: Sequence[Any]
+    function: Callable[[list[Any]], tuple[Any, Any]],
+    values: Sequence[Any],
+    places: Sequence[np.ndarray] | None = None,
 ) -> tuple[Any, Any, list[Any]]:
     """As `backpropagate`, for a function of a list of arrays."""
     with new_trace() as trace:
@@ -63,7 +69,12 @@ def _differentiate(
         if not isbox(scalar) or scalar._trace != trace:
             return scalar, _unboxed(extra, trace), [None] * len(roots)
         value = scalar._value
-        gradients = _backward(scalar._node, roots, np.ones((), getval(value).dtype))
+        seed = np.ones((), getval(value).dtype)
+        if places is None:
+            gradients = _backward(scalar._node, roots, seed)
+        else:
+            with destinations.of_gradients(values, places):
+                gradients = _backward(scalar._node, roots, seed)
     return value, _unboxed(extra, trace), gradients
 
 
