@@ -197,6 +197,23 @@ def norm_case():
             )
 
 
+def norm_shift_case():
+    """Statistics of columns whose means are far from zero, or not: found out after a
+    pass over all rows, or from a sample."""
+    for rows, columns in ((65536, 32), (16384, 64), (4096, 128)):
+        for mean in (0, 3):
+            drawn = np.random.default_rng(0).normal(mean, size=(1, rows, columns, 1))
+            x = drawn.astype("f4")
+
+            def run(x=x):
+                norm.statistics(x)
+
+            report(
+                f"statistics of {rows:,} rows, {columns} columns, mean {mean}",
+                {"after a pass": replaced(norm, "SAMPLE", 1 << 60, run), "sample": run},
+            )
+
+
 def norm_relu_case():
     """Batch normalisation and ReLU: one after the other, or in one pass."""
     for rows, columns in ((64 * 32 * 32, 32), (32 * 16 * 16, 64), (256, 512)):

@@ -24,6 +24,7 @@ from minikeras.kernels.norm_rows import FAR, Stats, split
 # Numbers that one call of NumPy's inner loop should see: short rows are taken several
 # at a time (benchmarks/kernels.py, case "norm").
 RUN = 2048
+SAMPLE = 64  # rows that tell whether a mean is far from zero
 
 
 class Piece(NamedTuple):
@@ -204,18 +205,58 @@ def backward(
 # --- statistics of columns: blocks of many rows -----------------------------------
 
 
-def _column_stats(
-    x: np.ndarray, centred: bool, shift: np.ndarray | None = None
-) -> Stats:
+def _column_stats(x: np.ndarray, centred: bool) -> Stats:
     blocks, rows, groups, columns = x.shape
     flat = x.reshape(blocks, rows, groups * columns)
-    pieces = _pieces(flat.shape, 2 * x.itemsize)
-    sums = _empty_sums(flat.shape, pieces, x.dtype)
-    shifts = None if shift is None else _spread(shift, pieces, x.dtype)
+
+    def moments(shift: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and mean square, (B, G), of what is left without the shift."""
+        sums = _column_sums(flat, shift).reshape(2, blocks, groups, columns)
+        mean, square = sums.sum(axis=3) / (rows * columns)
+        return mean, square
+
+    if not centred:
+        square = moments(None)[1]
+        return Stats(np.zeros(square.shape), square, False)
+    shift = _sampled_shift(x)
+    mean, square = moments(shift)
+    if _far(mean, square).any():
+        near = mean if shift is None else mean + shift[:, ::columns]
+        shift = _per_column(near, columns).astype(x.dtype)
+        mean, square = moments(shift)
+    variance = np.maximum(square - mean**2, 0.0)
+    return Stats(mean if shift is None else mean + shift[:, ::columns], variance)
+
+
+def _sampled_shift(x: np.ndarray) -> np.ndarray | None:
+    """The means (B, C) of some rows, if one of them is far from zero: to see that only
+    after all rows takes another pass (benchmarks/kernels.py, "norm-shift")."""
+    blocks, rows, groups, columns = x.shape
+    if rows < 16 * SAMPLE:
+        return None
+    sample = x[:, :: rows // SAMPLE]
+    count = sample.shape[1] * columns
+    mean = sample.sum(axis=(1, 3), dtype=np.float64) / count
+    square = np.einsum("brgd,brgd->bg", sample, sample) / count
+    if not _far(mean, square).any():
+        return None
+    return _per_column(mean, columns).astype(x.dtype)
+
+
+def _far(mean: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Where the mean is far from zero: digits would cancel in square - mean^2."""
+    return mean**2 > FAR * np.maximum(square - mean**2, 0.0)
+
+
+def _column_sums(flat: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
+    """Sums over rows, (2, B, C) in float64, of x - shift and of its square."""
+    pieces = _pieces(flat.shape, 2 * flat.itemsize)
+    sums = _empty_sums(flat.shape, pieces, flat.dtype)
+    shifts = None if shift is None else _spread(shift, pieces, flat.dtype)
 
     def task(piece: Piece) -> None:
         source = piece.of(flat)
-        work = blocking.empty(source.shape, x.dtype)
+        work = blocking.empty(source.shape, flat.dtype)
         if shifts is not None:
             source = np.subtract(source, piece.beside(shifts), out=work)
         piece.add_up(source, sums[0])
@@ -223,17 +264,7 @@ def _column_stats(
         piece.add_up(work, sums[1])
 
     _for_each(task, pieces)
-    totals = _totals(sums, groups * columns).reshape(2, blocks, groups, columns)
-    mean, square = totals.sum(axis=3) / (rows * columns)
-    if not centred:
-        return Stats(np.zeros(square.shape), square, False)
-    variance = np.maximum(square - mean**2, 0.0)
-    if shift is not None:
-        return Stats(mean + shift[:, ::columns], variance)
-    if (mean**2 > FAR * variance).any():
-        near = _per_column(mean, columns).astype(x.dtype)
-        return _column_stats(x, centred, near)
-    return Stats(mean, variance)
+    return _totals(sums, flat.shape[-1])
 
 
 def _empty_sums(shape: tuple[int, ...], pieces: list[Piece], dtype: Any) -> np.ndarray:

@@ -102,6 +102,41 @@ def test_one_column_far_and_one_with_an_outlier():
         close(ours, expected, 1e-5)
 
 
+@pytest.mark.parametrize("sampled", [0.0, 1e3], ids=["near", "far"])
+@pytest.mark.parametrize("others", [0.0, -1e3], ids=["near", "far"])
+def test_rows_that_are_not_like_the_sample(sampled, others):
+    rows = 32 * norm.SAMPLE
+    x, gamma, beta, g = draw((1, rows, 3, 1), np.float32)
+    x[:, ::32, 1] += sampled
+    for start in range(1, 32):
+        x[:, start::32, 1] += others
+    assert (norm._sampled_shift(x) is None) is (sampled == 0)
+    for ours, expected in zip(
+        run(x, gamma, beta, g), exact(x, gamma, beta, g, 1e-3, True), strict=True
+    ):
+        close(ours, expected, 1e-5)
+
+
+def test_a_representative_sample_spares_a_pass(monkeypatch):
+    passes = []
+    column_sums = norm._column_sums
+
+    def counted(flat, shift):
+        passes.append(shift is not None)
+        return column_sums(flat, shift)
+
+    monkeypatch.setattr(norm, "_column_sums", counted)
+    x = draw((1, 16 * norm.SAMPLE, 3, 1), np.float32)[0]
+    for moved, expected in ((x, [False]), (x + 100, [True])):
+        passes.clear()
+        norm.statistics(moved)
+        assert passes == expected
+    few = x[:, : 15 * norm.SAMPLE] + 100
+    passes.clear()
+    norm.statistics(np.ascontiguousarray(few))
+    assert passes == [False, True]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_constant_input_gives_beta(layout):
     _, gamma, beta, _ = draw(layout, np.float32)
