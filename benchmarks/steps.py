@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
+import autograd.extend
 import numpy as np
+from autograd.extend import defvjp_argnums
 
 import minikeras
 from benchmarks.models import cnn, step_of
@@ -15,6 +17,7 @@ from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
 from minikeras.kernels import blocking, conv, dense, destinations, update
 from minikeras.ops import log_loss
+from minikeras.ops.base import primitive
 from minikeras.training.step import backpropagate
 
 
@@ -95,6 +98,28 @@ def gradients_case():
                 "made in place": step,
             },
         )
+
+
+def primitive_case():
+    """A small function of weights, alone and while a gradient is taken: as autograd's
+    primitive, or as ours."""
+    x = np.ones((4, 4), "f4")
+    weights = [Variable(np.ones((4, 4), "f4")) for _ in range(2)]
+    ways: dict = {"alone": {}, "traced": {}}
+    for name, make in (("autograd", autograd.extend.primitive), ("ours", primitive)):
+        product = make(lambda x, w, b: np.matmul(np.asarray(x), w) + b)
+        defvjp_argnums(product, lambda *_: None)
+
+        def alone(product=product):
+            for _ in range(100):
+                product(x, *weights)
+
+        def traced(alone=alone):
+            backpropagate(lambda: (alone(), None), weights)
+
+        ways["alone"][name], ways["traced"][name] = alone, traced
+    for name, both in ways.items():
+        report(f"100 calls, {name}", both)
 
 
 def relu_case():

@@ -3,15 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import reduce, wraps
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_jvp, make_vjp
-from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums, primitive
+from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums
 from autograd.numpy.numpy_wrapper import _astype
-from autograd.tracer import getval, isbox, trace_stack
+from autograd.tracer import Box, getval, isbox, new_box, trace_stack
 from autograd.util import subvals
 
 from minikeras import config
@@ -20,6 +20,53 @@ from minikeras.variables import Variable
 Array = Any  # a NumPy array, or autograd's box around one
 
 __all__ = ["Array", "convert", "float_array", "getval", "isbox", "plain", "primitive"]
+
+
+_boxes = Box.types
+
+
+def primitive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that autograd traces, once its derivatives are defined.
+
+    What `autograd.extend.primitive` makes, for arguments that are arrays, boxes or
+    handles of weights. autograd's asks a handle three times for its box and looks for
+    other libraries' arrays; a small function of weights took twice as long
+    (benchmarks/kernels.py, "primitive").
+    """
+
+    @wraps(function)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        values = list(args)
+        places: list[int] = []
+        top, lower = -1, False
+        for place, value in enumerate(values):
+            kind = type(value)
+            if kind is Variable:
+                values[place] = value = value.value
+                kind = type(value)
+            if kind in _boxes:
+                if value._trace > top:
+                    lower = lower or bool(places)
+                    top, places = value._trace, [place]
+                elif value._trace == top:
+                    places.append(place)
+                else:
+                    lower = True
+        if not places:
+            return function(*values, **kwargs)
+        nodes = []
+        for place in places:
+            box = values[place]
+            nodes.append(box._node)
+            values[place] = box._value
+            lower = lower or type(box._value) in _boxes
+        answer = (traced if lower else function)(*values, **kwargs)
+        node = type(nodes[0])(
+            answer, traced, tuple(values), kwargs, tuple(places), tuple(nodes)
+        )
+        return new_box(answer, top, node)
+
+    return traced
 
 
 def convert(x: Any, dtype: Any = None) -> Array:
@@ -60,7 +107,10 @@ def float_array(x: Any) -> Array:
 
 def plain(*values: Any) -> bool:
     """Whether none of the values is boxed, so that a fused first-order path may run."""
-    return not any(isbox(value) for value in values)
+    for value in values:  # noqa: SIM110 - a generator takes three times as long
+        if type(value) in _boxes:
+            return False
+    return True
 
 
 def constant_like(value: float, x: Any) -> np.ndarray:
