@@ -80,7 +80,7 @@ class Variable:
         regularizer: Callable[[Any], Any] | None = None,
         constraint: Callable[[Any], Any] | None = None,
     ):
-        self._array = np.array(value, dtype=dtype)
+        self._array = _own_copy(np.asarray(value, dtype=dtype))
         self._box: Any = None
         self._thread = 0
         self.name = name
@@ -227,6 +227,16 @@ for _name, _method in _operators():
     setattr(Variable, _name, _method)
 
 Box.types.add(Variable)
+
+
+def _own_copy(array: np.ndarray) -> np.ndarray:
+    """A copy; one of floats begins at a cache line, as products need it: others would
+    copy a kernel at each call (benchmarks/kernels.py, "aligned")."""
+    if array.dtype.kind != "f":
+        return array.copy()
+    copy = blocking.aligned_empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def _unboxed(value: Any) -> Any:

@@ -66,6 +66,25 @@ def test_the_initial_array_is_copied():
     np.testing.assert_array_equal(v.array, [1, 1])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (3,), (5, 7), (300, 20)])
+def test_floats_begin_at_a_cache_line(shape, dtype):
+    for _ in range(5):
+        array = Variable(np.ones(shape, dtype)).array
+        assert array.__array_interface__["data"][0] % 64 == 0
+        assert array.shape == shape and array.dtype == dtype
+        assert array.flags.c_contiguous and array.flags.writeable
+        np.testing.assert_array_equal(array, np.ones(shape))
+
+
+@pytest.mark.parametrize("value", [[1, 2], [True, False], ["a", "bc"], [1 + 2j]])
+def test_other_arrays_are_copied_too(value):
+    given = np.array(value)
+    array = Variable(given).array
+    assert array is not given and not np.shares_memory(array, given)
+    np.testing.assert_array_equal(array, given)
+
+
 def test_assign():
     v = variable(1, 2)
     array = v.array

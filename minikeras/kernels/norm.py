@@ -282,9 +282,12 @@ def _totals(sums: np.ndarray, width: int) -> np.ndarray:
 
 def _spread(values: np.ndarray, pieces: list[Piece], dtype: Any) -> Spread:
     """A value for each column, (B or 1, C), for pieces of any width."""
-    values = values.astype(dtype)
-    widths = {piece.wide for piece in pieces}
-    return {wide: np.tile(values, (1, wide))[:, None] for wide in widths}
+    found = {}
+    for wide in {piece.wide for piece in pieces}:
+        room = np.empty((len(values), wide, values.shape[1]), dtype)
+        room[...] = values[:, None]
+        found[wide] = room.reshape(len(values), 1, -1)
+    return found
 
 
 def _combine(

@@ -14,10 +14,12 @@ from minikeras.layers.normalization import (
     check_axes,
 )
 from minikeras.ops.base import convert
-from minikeras.ops.nn import relu as cut_off
-from minikeras.ops.normalization import batch_normalization
 from minikeras.ops.numpy import stop_gradient
-from minikeras.ops.standardize import masked_moments, normalize_batch
+from minikeras.ops.standardize import (
+    masked_moments,
+    normalize_batch,
+    normalize_by,
+)
 from minikeras.validation import shape_text
 
 
@@ -167,8 +169,8 @@ class BatchNormalization(BaseScale):
         else:
             mean = as_type(self.moving_mean, x.dtype)
             variance = as_type(self.moving_variance, x.dtype)
-        y = batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
-        return as_type(cut_off(y) if relu else y, self._np_dtype)
+        y = normalize_by(x, mean, variance, gamma, beta, self.axis, self.epsilon, relu)
+        return as_type(y, self._np_dtype)
 
     def _update(self, mean: Any, variance: Any) -> None:
         """Move the averages towards a batch's; they are state, never traced."""

@@ -8,8 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from minikeras import config
-from minikeras.kernels.norm_rows import split
-from minikeras.ops.base import Array, constant_like, convert, float_array, getval
+from minikeras.ops.base import Array, convert, float_array
 from minikeras.ops.numpy import (
     _axes,
     absolute,
@@ -24,7 +23,7 @@ from minikeras.ops.numpy import (
     sum,
     var,
 )
-from minikeras.ops.standardize import affine, along, back, last, scale_by_deviation
+from minikeras.ops.standardize import along, normalize_by, scale_by_deviation
 from minikeras.validation import shape_text
 
 
@@ -105,17 +104,7 @@ def batch_normalization(
     for name, vector in vectors.items():
         vectors[name] = None if vector is None else convert(vector, wide)
     m, v, b, a = vectors.values()
-    inverse = divide(1.0, sqrt(v + constant_like(epsilon, v)))
-    scaled = inverse if a is None else inverse * a
-    shift, _ = split(getval(m), getval(inverse), wide)
-    moved = -(m if shift is None else m - shift) * scaled
-    y = affine(
-        last(convert(x, wide), axis),
-        scaled,
-        moved if b is None else moved + b,
-        shift=shift,
-    )
-    return convert(back(y, axis), dtype)
+    return convert(normalize_by(convert(x, wide), m, v, a, b, axis, epsilon), dtype)
 
 
 def layer_normalization(

@@ -15,7 +15,16 @@ from autograd.extend import def_linear, defjvp_argnum, defvjp, defvjp_argnums
 
 from minikeras import config
 from minikeras.kernels import norm as kernels
-from minikeras.ops.base import Array, constant_like, convert, getval, plain, primitive
+from minikeras.kernels.norm_rows import split
+from minikeras.ops.base import (
+    Array,
+    constant_like,
+    convert,
+    dtype_of,
+    getval,
+    plain,
+    primitive,
+)
 from minikeras.ops.numpy import (
     _axes,
     broadcast_to,
@@ -133,13 +142,16 @@ defjvp_argnum(standardize, _standardize_jvp)
 
 
 @primitive
-def affine(x, scale, offset, *, shift):
-    """(x - shift) * scale + offset on the last axis; offset and shift may be None."""
+def affine(x, scale, offset, *, shift, relu=False):
+    """(x - shift) * scale + offset on the last axis; offset and shift may be None.
+
+    With `relu` what is below zero is cut off.
+    """
     rows = x.reshape(1, -1, x.shape[-1])
     offset = None if offset is None else offset[None]
     shift = None if shift is None else shift[None]
     with np.errstate(all="ignore"):
-        return kernels.affine(rows, scale[None], offset, shift).reshape(x.shape)
+        return kernels.affine(rows, scale[None], offset, shift, relu).reshape(x.shape)
 
 
 def _affine_vjp(argnums, y, args, kwargs):
@@ -148,6 +160,8 @@ def _affine_vjp(argnums, y, args, kwargs):
     leading = tuple(range(x.ndim - 1))
 
     def vjp(g):
+        if kwargs.get("relu"):
+            g = masked(g, keep=getval(y) > 0)
         sums = None
         if plain(g, x) and argnums != (0,):
             rows = x.reshape(1, -1, x.shape[-1]), g.reshape(1, -1, x.shape[-1])
@@ -173,10 +187,12 @@ def _affine_jvp(argnum, d, y, args, kwargs):
     x, scale, _ = args
     shift = kwargs["shift"]
     if argnum == 0:
-        return affine(d, scale, None, shift=None)
-    if argnum == 1:
-        return d * (x if shift is None else x - shift)
-    return broadcast_to(d, y.shape)
+        tangent = affine(d, scale, None, shift=None)
+    elif argnum == 1:
+        tangent = d * (x if shift is None else x - shift)
+    else:
+        tangent = broadcast_to(d, y.shape)
+    return masked(tangent, keep=getval(y) > 0) if kwargs.get("relu") else tangent
 
 
 defvjp_argnums(affine, _affine_vjp)
@@ -208,6 +224,35 @@ def normalize_batch(
     y = standardize(x, gamma, beta, **how)
     found = stats.mean[0].astype(x.dtype), stats.variance[0].astype(x.dtype)
     return back(y, axis), *found
+
+
+def normalize_by(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    gamma: Any,
+    beta: Any,
+    axis: int,
+    epsilon: float,
+    relu: bool = False,
+) -> Array:
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta along an axis.
+
+    Args:
+        x: floats.
+        mean: vector as long as the axis, of the type of x; likewise `variance`.
+        gamma: such a vector, or None; likewise `beta`.
+        axis: the axis the vectors belong to.
+        epsilon: added to the variance.
+        relu: whether to cut off what is below zero.
+    """
+    root = np.sqrt if plain(variance) else sqrt
+    inverse = 1 / root(variance + constant_like(epsilon, variance))
+    scale = inverse if gamma is None else inverse * gamma
+    shift, _ = split(getval(mean), getval(inverse), dtype_of(x))
+    offset = -(mean if shift is None else mean - shift) * scale
+    offset = offset if beta is None else offset + beta
+    return back(affine(last(x, axis), scale, offset, shift=shift, relu=relu), axis)
 
 
 def normalize_groups(

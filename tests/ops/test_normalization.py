@@ -181,6 +181,45 @@ def test_affine(shape, shift, rng):
     )
 
 
+@pytest.mark.parametrize("shift", [None, np.array([1.0, -2.0, 3.0])])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 2, 3)])
+def test_affine_with_relu(shape, shift, rng):
+    x, scale, offset = rng.normal(size=shape), rng.normal(size=3), rng.normal(size=3)
+
+    def affine(x, scale, offset):
+        return primitives.affine(x, scale, offset, shift=shift, relu=True)
+
+    plain = (x if shift is None else x - shift) * scale + offset
+    y = affine(x, scale, offset)
+    np.testing.assert_allclose(y, np.maximum(plain, 0), rtol=1e-12, atol=1e-12)
+    assert (y == 0).any() and (y > 0).any()
+    check_grads(affine, (0, 1, 2), modes=["fwd", "rev"], order=2)(x, scale, offset)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("axis", [-1, 1])
+@pytest.mark.parametrize("far", [0.0, 100.0])
+def test_normalize_by_given_statistics(far, axis, relu, rng):
+    x = rng.normal(size=(4, 3, 3)) + far
+    mean, gamma, beta = far + rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)
+    variance = rng.uniform(0.5, 2, 3)
+    vectors = mean, variance, gamma, beta
+    wide = [v if axis == -1 else v[:, None] for v in vectors]
+    wanted = (x - wide[0]) / np.sqrt(wide[1] + 0.1) * wide[2] + wide[3]
+    wanted = np.maximum(wanted, 0) if relu else wanted
+    y = primitives.normalize_by(x, *vectors, axis, 0.1, relu)
+    np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=1e-12)
+    bare = primitives.normalize_by(x, mean, variance, None, None, axis, 0.1)
+    plain = (x - wide[0]) / np.sqrt(wide[1] + 0.1)
+    np.testing.assert_allclose(bare, plain, rtol=1e-12, atol=1e-12)
+    check_grads(
+        lambda *a: primitives.normalize_by(*a, axis, 0.1, relu),
+        tuple(range(5)),
+        modes=["fwd", "rev"],
+        order=2,
+    )(x, *vectors)
+
+
 def test_last(rng):
     x = rng.normal(size=(2, 3, 4))
     check_grads(lambda x: primitives.last(x, 1), order=2)(x)
