@@ -157,8 +157,8 @@ def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
     NumPy lets go of the interpreter lock in copies, ufuncs and matmul, so slices run
     side by side. BLAS is held to one thread meanwhile.
     """
-    threads = min(config.threads(), len(items))
-    if threads <= 1 or getattr(_local, "inside", False):
+    threads = min(config.threads(), len(items)) if len(items) > 1 else 1
+    if threads == 1 or getattr(_local, "inside", False):
         with single_threaded_blas, np.errstate(all="ignore"):
             for item in items:
                 task(item)

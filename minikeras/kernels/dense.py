@@ -83,7 +83,9 @@ def add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
     """Add a vector to each row."""
     several = _side_by_side(*rows.shape)
     if several > 1 and rows.flags.c_contiguous:
-        rows, bias = rows.reshape(-1, several * len(bias)), np.tile(bias, several)
+        repeated = np.empty((several, len(bias)), bias.dtype)
+        repeated[...] = bias
+        rows, bias = rows.reshape(-1, repeated.size), repeated.reshape(-1)
     np.add(rows, bias, out=rows)
 
 

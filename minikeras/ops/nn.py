@@ -143,7 +143,7 @@ def tanh(x: Any) -> Array:
 
 @primitive
 def _sum_over(x, *, count):
-    return np.asarray(np.sum(x) / x.dtype.type(count))
+    return np.asarray(np.add.reduce(x, axis=None) / x.dtype.type(count))
 
 
 def _sum_over_vjp(_, x, count):
@@ -169,16 +169,16 @@ def sum_over(x: Array, count: float) -> Array:
 
 @primitive
 def _softmax(x, *, axis):
-    y = np.subtract(x, x.max(axis=axis, keepdims=True))
+    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
     np.exp(y, out=y)
-    y /= y.sum(axis=axis, keepdims=True)
+    y /= np.add.reduce(y, axis=axis, keepdims=True)
     return y
 
 
 def _softmax_product(y, g, axis):
     if plain(y, g):
         product = g * y
-        product = g - product.sum(axis=axis, keepdims=True)
+        product = g - np.add.reduce(product, axis=axis, keepdims=True)
         return np.multiply(product, y, out=product)
     return y * (g - sum(g * y, axis=axis, keepdims=True))
 

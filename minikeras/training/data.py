@@ -268,7 +268,7 @@ def take(array: np.ndarray, picked: slice | np.ndarray) -> np.ndarray:
         part = np.asarray(array[picked])
     else:
         part = blocking.empty((len(picked), *array.shape[1:]), array.dtype)
-        np.take(array, picked, axis=0, out=part, mode="clip")
+        array.take(picked, axis=0, out=part, mode="clip")
     return part.astype(config.floatx()) if part.dtype == np.float64 else part
 
 
