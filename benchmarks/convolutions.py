@@ -15,7 +15,9 @@ from minikeras.kernels import (
 )
 from minikeras.kernels.windows import geometry, transposed_geometry
 from minikeras.kernels.workspace import workspace
+from minikeras.ops.conv_norm import convolve_normalized
 from minikeras.ops.convolution import merge_groups
+from minikeras.ops.standardize import normalize_by
 
 # images, size, channels, filters, kernel, padding
 SHAPES = [
@@ -137,6 +139,30 @@ def conv_case():
                     "slices, one thread": lambda r=run: r(1, None),
                     "slices, all threads": lambda r=run: r(None, None),
                 },
+            )
+
+
+def conv_norm_case():
+    """Convolution, normalisation by given statistics and ReLU: one after the other, or
+    while a slice of the convolution is in the cache."""
+    for shape in SHAPES:
+        for count in (1, shape[0]):
+            x, w, _, where = convolution((count, *shape[1:]))
+            vectors = np.random.default_rng(0).uniform(1, 2, (4, w.shape[-1]))
+            mean, variance, gamma, beta = vectors.astype("f4")
+
+            def together(x=x, w=w, where=where, v=(mean, variance, gamma, beta)):
+                convolve_normalized(
+                    x, w, None, *v, epsilon=1e-3, geometry=where, relu=True
+                )
+
+            def apart(x=x, w=w, where=where, v=(mean, variance, gamma, beta)):
+                y = conv.convolve(x, w, None, where)
+                normalize_by(y, *v, -1, 1e-3, True)
+
+            report(
+                f"convolution, normalisation, ReLU {(count, *shape[1:])}",
+                {"one after the other": apart, "in one pass": together},
             )
 
 

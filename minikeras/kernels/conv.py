@@ -13,7 +13,7 @@ derivatives of each are the other two.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from minikeras.kernels import (
     destinations,
     products,
 )
-from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows
+from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows, with_each
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
@@ -50,6 +50,48 @@ def convolve(
         if relu:
             np.maximum(rows, 0, out=rows)
 
+    return _convolve(x, w, geometry, groups, finish)
+
+
+class Affine(NamedTuple):
+    """(y - shift) * scale + offset, for vectors (F,)."""
+
+    shift: np.ndarray | None
+    scale: np.ndarray
+    offset: np.ndarray
+
+
+def convolve_normalized(
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None,
+    affine: Affine,
+    geometry: Geometry,
+    relu: bool,
+) -> np.ndarray:
+    """The same with `affine` before ReLU."""
+
+    def finish(rows: np.ndarray) -> None:
+        if bias is not None:
+            add_bias(rows, bias)
+        if affine.shift is not None:
+            with_each(np.subtract, rows, affine.shift)
+        with_each(np.multiply, rows, affine.scale)
+        with_each(np.add, rows, affine.offset)
+        if relu:
+            np.maximum(rows, 0, out=rows)
+
+    return _convolve(x, w, geometry, 1, finish)
+
+
+def _convolve(
+    x: np.ndarray,
+    w: np.ndarray,
+    geometry: Geometry,
+    groups: int,
+    finish: Callable[[np.ndarray], None],
+) -> np.ndarray:
+    """y; `finish` is given its rows, while they are in cache."""
     tilings = conv_fourier.plan(geometry, len(x), w, "y") if groups == 1 else None
     if tilings is not None:
         return conv_fourier.convolve(x, w, geometry, tilings, finish)

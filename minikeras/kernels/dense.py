@@ -81,12 +81,17 @@ def sum_rows(rows: np.ndarray, out: np.ndarray) -> None:
 
 def add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
     """Add a vector to each row."""
+    with_each(np.add, rows, bias)
+
+
+def with_each(function: np.ufunc, rows: np.ndarray, values: np.ndarray) -> None:
+    """Replace each row by a function of it and a vector."""
     several = _side_by_side(*rows.shape)
     if several > 1 and rows.flags.c_contiguous:
-        repeated = np.empty((several, len(bias)), bias.dtype)
-        repeated[...] = bias
-        rows, bias = rows.reshape(-1, repeated.size), repeated.reshape(-1)
-    np.add(rows, bias, out=rows)
+        repeated = np.empty((several, len(values)), values.dtype)
+        repeated[...] = values
+        rows, values = rows.reshape(-1, repeated.size), repeated.reshape(-1)
+    function(rows, values, out=rows)
 
 
 @lru_cache(maxsize=256)

@@ -31,7 +31,7 @@ INTERNAL = (
     "_input_checked",
     "_fitted",
     "_plan",
-    "_plan_of_stages",
+    "_plan_of_runs",
     "_step_results",
 )
 CONTAINERS = (list, tuple, dict)

@@ -2,61 +2,79 @@
 
 A convolution followed by max pooling never writes the convolved image
 (benchmarks/kernels.py, "conv-pool"); a batch normalisation cuts off what is below zero
-while it has it in the cache (benchmarks/kernels.py, "norm-relu"). The layers know
-nothing of it; anything out of the ordinary (a mask, a regularized activity, a subclass)
-and they are called one after the other.
+while it has it in the cache (benchmarks/kernels.py, "norm-relu"), and by its running
+averages it is done while a slice of the convolution before it is in the cache
+(benchmarks/kernels.py, "conv-norm"). The layers know nothing of it; anything out of the
+ordinary (a mask, a regularized activity, a subclass) and they are called one after the
+other.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from minikeras import activations
 from minikeras.layers.layer import Layer, inherited_training
 from minikeras.masks import any_masks
-from minikeras.ops.base import dtype_of
+from minikeras.ops.base import dtype_of, plain
 
 # By name, so that a model without convolutions need not import them.
-_PAIRS = {
+_POOLINGS = {
     "Conv1D": "MaxPooling1D",
     "Conv2D": "MaxPooling2D",
     "Conv3D": "MaxPooling3D",
 }
-Joined = Callable[[Any, Any, Any, Any], Any]
-Stage = tuple[Layer, Layer | None, Joined | None]
+Run = tuple[Any, ...]  # layers
+Joined = Callable[[Run, Any, Any], Any]
 
 
-def stages(layers: Sequence[Layer]) -> list[Stage]:
-    """The layers in order, each with the one behind it that may be joined to it.
+def joins(layers: Sequence[Layer]) -> list[tuple[Run, Joined | None]]:
+    """For each layer, the longest run that begins with it and may be joined.
 
     Returns:
-        (layer, next layer, function of both, inputs and `training`): the function
-        returns the output of both, or None if they must be called one by one.
+        Pairs of a run and a function of the run, inputs and `training`: it returns the
+        output of all, or None if they must be called one by one. A layer by itself has
+        no function.
     """
-    found: list[Stage] = []
-    for layer in layers:
-        joined = None
-        if found and found[-1][1] is None:
-            joined = _joined(found[-1][0], layer)
-        if joined is not None:
-            found[-1] = found[-1][0], layer, joined
-        else:
-            found.append((layer, None, None))
+    found: list[tuple[Run, Joined | None]] = []
+    for place in range(len(layers)):
+        ends = [place + n for n in (3, 2, 1) if place + n <= len(layers)]
+        pairs = [(run, _joined(run)) for run in (tuple(layers[place:e]) for e in ends)]
+        joined = (pair for pair in pairs if pair[1] is not None)
+        found.append(next(joined, pairs[-1]))
     return found
 
 
-def _joined(first: Any, second: Any) -> Joined | None:
-    for layer in (first, second):
+def _joined(run: Run) -> Joined | None:
+    if len(run) == 1:
+        return None
+    for layer in run:
         if layer.activity_regularizer is not None or "call" in layer.__dict__:
             return None
-    if first._own_class or second._own_class:
-        return None
+        if layer._own_class:
+            return None
+    first, second = run[:2]
     kind = type(first).__name__
-    if _PAIRS.get(kind) == type(second).__name__ and _poolable(first, second):
+    if kind in _POOLINGS and type(second).__name__ == "BatchNormalization":
+        if _normalizable(first, second) and all(map(_is_relu, run[2:])):
+            return convolve_and_normalize
+    if len(run) > 2:
+        return None
+    if _POOLINGS.get(kind) == type(second).__name__ and _poolable(first, second):
         return convolve_and_pool
     if kind == "BatchNormalization" and _is_relu(second):
         return normalize_and_cut
     return None
+
+
+def _normalizable(conv: Any, norm: Any) -> bool:
+    return (
+        conv.activation is activations.linear
+        and conv.groups == 1
+        and conv.data_format == "channels_last"
+        and norm.axis in (-1, conv.rank + 1)
+    )
 
 
 def _poolable(conv: Any, pool: Any) -> bool:
@@ -76,20 +94,19 @@ def _is_relu(layer: Any) -> bool:
     return kind == "Activation" and layer.activation is activations.relu
 
 
-def _as_usual(first: Any, second: Any, inputs: Any) -> bool:
+def _as_usual(run: Run, inputs: Any) -> bool:
     return (
-        _joined(first, second) is not None  # a setting may have been changed
-        and first.built
-        and second.built
-        and first.dtype == second.dtype
-        and dtype_of(inputs) == first._np_dtype
+        _joined(run) is not None  # a setting may have been changed
+        and all(layer.built and layer.dtype == run[0].dtype for layer in run)
+        and dtype_of(inputs) == run[0]._np_dtype
         and not any_masks()
     )
 
 
-def normalize_and_cut(norm: Any, relu: Any, inputs: Any, training: Any) -> Any:
+def normalize_and_cut(run: Run, inputs: Any, training: Any) -> Any:
     """Batch normalisation and ReLU."""
-    if not _as_usual(norm, relu, inputs):
+    norm = run[0]
+    if not _as_usual(run, inputs):
         return None
     norm._check_input(inputs)
     if training is None:
@@ -97,28 +114,56 @@ def normalize_and_cut(norm: Any, relu: Any, inputs: Any, training: Any) -> Any:
     return norm._normalize(inputs, training, None, relu=True)
 
 
-def convolve_and_pool(conv: Any, pool: Any, inputs: Any, training: Any) -> Any:
-    """Convolution and max pooling."""
-    if not _as_usual(conv, pool, inputs):
+def convolve_and_normalize(run: Run, inputs: Any, training: Any) -> Any:
+    """Convolution, batch normalisation by its running averages, and ReLU if it follows;
+    not while anything is traced."""
+    conv, norm, *relu = run
+    if training is None:
+        training = inherited_training()
+    if (training and norm.trainable) or not _as_usual(run, inputs):
+        return None
+    statistics = norm.moving_mean, norm.moving_variance, norm.gamma, norm.beta
+    arrays = inputs, conv.kernel, conv.bias, *statistics
+    if not plain(*arrays) or conv._np_dtype.itemsize < 4:
         return None
     conv._check_input(inputs)
-    geometry, window_geometry, conv_pool_bias, fits = _of_convolutions()
-    where = window_geometry(conv, inputs.shape)
+    of = _of_convolutions()
+    where = of.window_geometry(conv, inputs.shape)
+    return of.convolve_normalized(
+        *arrays, epsilon=norm.epsilon, geometry=where, relu=bool(relu)
+    )
+
+
+def convolve_and_pool(run: Run, inputs: Any, training: Any) -> Any:
+    """Convolution and max pooling."""
+    conv, pool = run
+    if not _as_usual(run, inputs):
+        return None
+    conv._check_input(inputs)
+    of = _of_convolutions()
+    where = of.window_geometry(conv, inputs.shape)
     window = pool.pool_size
-    pooled = geometry(where.out, window, window, "valid")
-    if not fits(where, pooled):
+    pooled = of.geometry(where.out, window, window, "valid")
+    if not of.fits(where, pooled):
         return None
     relu = conv.activation is activations.relu
     shapes = {"geometry": where, "pool": pooled, "relu": relu}
-    return conv_pool_bias(inputs, conv.kernel, conv.bias, **shapes)
+    return of.conv_pool_bias(inputs, conv.kernel, conv.bias, **shapes)
 
 
 @cache
 def _of_convolutions() -> Any:
-    """Functions that only models with convolutions need. Three import statements would
-    take 2 microseconds at each call."""
+    """Functions that only models with convolutions need. Import statements would take a
+    microsecond each at each call."""
     from minikeras.kernels.windows import geometry
     from minikeras.layers.windows import window_geometry
+    from minikeras.ops.conv_norm import convolve_normalized
     from minikeras.ops.conv_pool import conv_pool_bias, fits
 
-    return geometry, window_geometry, conv_pool_bias, fits
+    return SimpleNamespace(
+        geometry=geometry,
+        window_geometry=window_geometry,
+        conv_pool_bias=conv_pool_bias,
+        fits=fits,
+        convolve_normalized=convolve_normalized,
+    )

@@ -8,7 +8,7 @@ from minikeras.layers.core import InputLayer
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import as_shape, is_array, is_shape
 from minikeras.masks import set_mask
-from minikeras.models.fusion import Stage, stages
+from minikeras.models.fusion import Joined, Run, joins
 from minikeras.models.model import Model, family
 from minikeras.ops.base import convert
 from minikeras.ops.numpy import reshape
@@ -185,23 +185,23 @@ class Sequential(Model):
         outputs = self._fit_input(inputs)
         if mask is not None:
             set_mask(outputs, mask)
-        for layer, behind, joined in self._stages():
-            if joined is not None:
-                found = joined(layer, behind, outputs, training)
-                if found is not None:
-                    outputs = found
-                    continue
-            outputs = layer(outputs, training=training)
-            if behind is not None:
-                outputs = behind(outputs, training=training)
+        runs, place = self._runs(), 0
+        while place < len(runs):
+            run, joined = runs[place]
+            found = joined(run, outputs, training) if joined is not None else None
+            if found is None:
+                outputs = run[0](outputs, training=training)
+                place += 1
+            else:
+                outputs = found
+                place += len(run)
         return outputs
 
-    def _stages(self) -> list[Stage]:
-        version, found = self.__dict__.get("_plan_of_stages", (-1, None))
+    def _runs(self) -> list[tuple[Run, Joined | None]]:
+        version, found = self.__dict__.get("_plan_of_runs", (-1, None))
         if found is None or version != structure.version:
-            found = stages(self.layers)
-            kept = structure.version, found
-            object.__setattr__(self, "_plan_of_stages", kept)
+            found = joins(self.layers)
+            object.__setattr__(self, "_plan_of_runs", (structure.version, found))
         return found
 
     def _build_for_data(self, x: Any) -> None:

@@ -246,13 +246,26 @@ def normalize_by(
         epsilon: added to the variance.
         relu: whether to cut off what is below zero.
     """
+    vectors = mean, variance, gamma, beta
+    scale, offset, shift = coefficients(*vectors, epsilon, dtype_of(x))
+    return back(affine(last(x, axis), scale, offset, shift=shift, relu=relu), axis)
+
+
+def coefficients(
+    mean: Array,
+    variance: Array,
+    gamma: Any,
+    beta: Any,
+    epsilon: float,
+    dtype: np.dtype,
+) -> tuple[Array, Array, np.ndarray | None]:
+    """Scale, offset and shift of `affine`, to normalise by these statistics."""
     root = np.sqrt if plain(variance) else sqrt
     inverse = 1 / root(variance + constant_like(epsilon, variance))
     scale = inverse if gamma is None else inverse * gamma
-    shift, _ = split(getval(mean), getval(inverse), dtype_of(x))
+    shift, _ = split(getval(mean), getval(inverse), dtype)
     offset = -(mean if shift is None else mean - shift) * scale
-    offset = offset if beta is None else offset + beta
-    return back(affine(last(x, axis), scale, offset, shift=shift, relu=relu), axis)
+    return scale, offset if beta is None else offset + beta, shift
 
 
 def normalize_groups(

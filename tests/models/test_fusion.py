@@ -17,7 +17,7 @@ def apart(model, x):
 
 
 def joined(model):
-    return [pair for pair in fusion.stages(model.layers) if pair[1] is not None]
+    return [pair for pair in fusion.joins(model.layers) if pair[1] is not None]
 
 
 def network(activation="relu", **pool):
@@ -103,7 +103,7 @@ def test_errors_name_the_layer():
         model(X[..., :1])
     first = model.layers[0]
     with pytest.raises(ValueError, match="Conv2D"):
-        fusion.convolve_and_pool(first, model.layers[1], X[..., :1], True)
+        fusion.convolve_and_pool((first, model.layers[1]), X[..., :1], True)
 
 
 # --- batch normalisation and ReLU -----------------------------------------------
@@ -227,8 +227,8 @@ def test_normalisation_and_relu_by_their_formula(axis, relu, cut):
         y = model.layers[1](model.layers[0](x, training=training))
         assert (y == 0).any() and (y > 0).any()
         model.layers[0].set_weights([gamma, beta, mean, variance])
-        stage = fusion.stages(model.layers)[0]
-        joined_y = stage[2](stage[0], stage[1], x, training)
+        run, function = fusion.joins(model.layers)[0]
+        joined_y = function(run, x, training)
         np.testing.assert_allclose(y, formula(*found), rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(joined_y, formula(*found), rtol=1e-12, atol=1e-13)
     averages = model.layers[0].get_weights()[2:]
@@ -514,7 +514,7 @@ def test_one_step_of_fit_is_the_same():
 def test_errors_name_the_normalisation():
     model = normed("ReLU")
     with pytest.raises(ValueError, match="BatchNormalization"):
-        fusion.normalize_and_cut(*model.layers[1:3], inputs((6, 4)), True)
+        fusion.normalize_and_cut(tuple(model.layers[1:3]), inputs((6, 4)), True)
 
 
 def test_nan_and_infinity_go_through_the_pair(cut):
@@ -530,3 +530,152 @@ def test_nan_and_infinity_go_through_the_pair(cut):
     expected = np.maximum((last - last.mean()) / np.sqrt(last.var() + 0.1), 0)
     np.testing.assert_allclose(y[:, 2], expected, rtol=1e-4)
     assert len(cut) == 2
+
+
+# --- convolution and batch normalisation, for predictions -----------------------
+
+
+@pytest.fixture
+def whole(monkeypatch):
+    """What the joined run returned, each time it was asked."""
+    outputs, function = [], fusion.convolve_and_normalize
+
+    def counted(*arguments):
+        outputs.append(function(*arguments))
+        return outputs[-1]
+
+    monkeypatch.setattr(fusion, "convolve_and_normalize", counted)
+    monkeypatch.setattr(keras.masks, "_known", {})  # of arrays that others keep
+    return outputs
+
+
+def convolved(*behind, conv=None, shape=(9, 8, 3), seed=0):
+    """A convolution and what is behind it, all weights drawn."""
+    conv = conv or layers.Conv2D(5, 3, padding="same")
+    model = keras.Sequential([keras.Input(shape, dtype=conv.dtype), conv, *behind])
+    rng = np.random.default_rng(seed)
+    model.set_weights(
+        [
+            rng.uniform(0.5, 2, w.shape)
+            if "variance" in w.path
+            else rng.normal(size=w.shape)
+            for w in model.weights
+        ]
+    )
+    return model
+
+
+CONVOLUTIONS = {
+    "2-D": ((9, 8, 3), lambda **kwargs: layers.Conv2D(5, 3, **kwargs)),
+    "same": ((9, 8, 3), lambda **kwargs: layers.Conv2D(5, 3, padding="same", **kwargs)),
+    "strides": ((9, 8, 3), lambda **kwargs: layers.Conv2D(40, 2, 2, **kwargs)),
+    "many": ((8, 8, 96), lambda **kwargs: layers.Conv2D(96, 3, **kwargs)),
+    "1-D": ((9, 3), lambda **kwargs: layers.Conv1D(5, 3, padding="causal", **kwargs)),
+    "3-D": ((4, 5, 6, 2), lambda **kwargs: layers.Conv3D(3, 2, **kwargs)),
+}
+
+
+@pytest.mark.parametrize("relu", [None, *RELUS])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predictions_of_a_normalised_convolution(dtype, kind, use_bias, relu, whole):
+    shape, make = CONVOLUTIONS[kind]
+    behind = [NORM(dtype=dtype)]
+    behind += [] if relu is None else [RELUS[relu](dtype=dtype)]
+    model = convolved(*behind, conv=make(use_bias=use_bias, dtype=dtype), shape=shape)
+    x = np.random.default_rng(1).normal(size=(6, *shape)).astype(dtype)
+    y = model(x)
+    assert len(whole) == 1 and whole[0] is not None and y.dtype == dtype
+    np.testing.assert_array_equal(y, apart(model, x))
+    assert relu is None or ((y == 0).any() and (y > 0).any())
+    if dtype == "float32":  # `predict` takes float64 as the default float type
+        np.testing.assert_array_equal(model.predict(x, verbose=0), y)
+        assert len(whole) == 2
+
+
+@pytest.mark.parametrize("settings", [{"scale": False}, {"center": False}, {}])
+@pytest.mark.parametrize("far", [0.0, 1e3])
+def test_settings_of_the_normalisation(settings, far, whole):
+    model = convolved(NORM(epsilon=0.1, **settings), layers.ReLU())
+    norm = model.layers[1]
+    norm.set_weights([w + far if w.ndim else w for w in norm.get_weights()])
+    x = inputs((9, 8, 3))
+    y = model(x)
+    np.testing.assert_array_equal(y, apart(model, x))
+    assert whole[-1] is not None
+
+
+def test_a_frozen_normalisation_is_joined_while_others_train(whole):
+    model = convolved(NORM(), layers.ReLU(), layers.Flatten(), layers.Dense(2))
+    x = inputs((9, 8, 3))
+    model(x, training=True)
+    assert whole == [None]
+    model.layers[1].trainable = False
+    before = model.layers[1].get_weights()
+    y = model(x, training=True)
+    assert whole[-1] is not None
+    np.testing.assert_array_equal(y, apart(model, x))
+    for one, other in zip(model.layers[1].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_gradients_go_one_after_the_other(whole):
+    model = convolved(NORM(), layers.ReLU())
+    x = inputs((9, 8, 3))
+    of_weights = weight_gradients(lambda: ops.sum(ops.square(model(x))), model)
+    assert whole == [None]
+    one_by_one = weight_gradients(lambda: ops.sum(ops.square(apart(model, x))), model)
+    for one, other in zip(of_weights[1], one_by_one[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    slope = elementwise_grad(lambda x: ops.sum(model(x)))(x)
+    assert whole[-1] is None and np.abs(slope).max() > 0
+
+
+@pytest.mark.parametrize(
+    "make, count",
+    [
+        (lambda: (layers.Conv2D(3, 2), NORM()), 1),
+        (lambda: (layers.Conv2D(3, 2), NORM(), layers.ReLU()), 1),
+        (lambda: (layers.Conv2D(3, 2), NORM(), layers.ReLU(6)), 1),
+        (lambda: (layers.Conv2D(3, 2), NORM(3), layers.Activation("tanh")), 1),
+        (lambda: (layers.Conv2D(3, 2), NORM(), layers.MaxPooling2D()), 1),
+        (lambda: (layers.Conv2D(3, 2), NORM(), layers.Conv2D(2, 1), NORM()), 2),
+        (lambda: (layers.Conv2D(3, 2, activation="relu"), NORM()), 0),
+        (lambda: (layers.Conv2D(4, 2, groups=2), NORM()), 0),
+        (lambda: (layers.Conv2D(3, 2), NORM(axis=1)), 0),
+        (lambda: (layers.Conv2D(3, 2), layers.Dropout(0.5), NORM()), 0),
+        (lambda: (layers.Conv2D(3, 2), OwnNormalization()), 0),
+        (lambda: (layers.Conv2D(3, 2, activity_regularizer="l2"), NORM()), 0),
+        (lambda: (layers.Conv2D(3, 2), NORM(activity_regularizer="l2")), 0),
+        (lambda: (layers.Conv2DTranspose(3, 2), NORM()), 0),
+        (lambda: (layers.DepthwiseConv2D(3), NORM()), 0),
+        (lambda: (layers.Conv2D(3, 2), layers.LayerNormalization()), 0),
+        (lambda: (layers.Conv2D(3, 2, dtype="float16"), NORM(dtype="float16")), 0),
+        (lambda: (layers.Conv2D(3, 2, dtype="float64"), NORM()), 0),
+    ],
+)
+def test_which_are_joined_to_a_convolution(make, count, whole):
+    model = keras.Sequential([keras.Input((6, 5, 4)), *make()])
+    x = inputs((6, 5, 4))
+    y = model(x)
+    assert len([found for found in whole if found is not None]) == count
+    np.testing.assert_array_equal(y, apart(model, x))
+
+
+def test_a_setting_that_is_changed_later_counts(whole):
+    model = convolved(NORM(), layers.ReLU())
+    x = inputs((9, 8, 3))
+    model(x)
+    model.layers[0].activation = keras.activations.tanh
+    y = model(x)
+    assert whole[-1] is None or len(whole) == 1
+    np.testing.assert_allclose(y, apart(model, x), rtol=1e-6)
+    model.layers[1].call = lambda inputs: inputs * 0 + 2
+    np.testing.assert_array_equal(model(x), np.full((8, 9, 8, 5), 2))
+
+
+def test_an_input_that_does_not_fit_is_refused_by_the_convolution():
+    model = convolved(NORM())
+    with pytest.raises(ValueError, match="Conv2D"):
+        fusion.convolve_and_normalize(tuple(model.layers), inputs((9, 8, 4)), False)
