@@ -348,7 +348,7 @@ def test_sum_over_keeps_float32():
     assert found.shape == () and found.dtype == np.float32 and found == np.float32(1)
     slope = grad(lambda x: nn.sum_over(x, 3.0))(x)
     assert slope.dtype == np.float32
-    np.testing.assert_array_equal(slope, np.full(2, 1 / np.float32(3)))
+    np.testing.assert_array_equal(slope, np.full(2, np.float32(1) / np.float32(3)))
 
 
 # --- autograd's own functions mix with ours -------------------------------------
