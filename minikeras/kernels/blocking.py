@@ -151,13 +151,19 @@ def do(steps: Sequence[Step]) -> None:
         function(a, b, out=out)
 
 
-def parallel(task: Callable[[Any], None], items: Sequence[Any]) -> None:
+def parallel(
+    task: Callable[[Any], None], items: Sequence[Any], most: int | None = None
+) -> None:
     """Call `task` on every item, on several threads when there are several items.
 
     NumPy lets go of the interpreter lock in copies, ufuncs and matmul, so slices run
     side by side. BLAS is held to one thread meanwhile.
+
+    Args:
+        most: upper limit on the number of threads.
     """
     threads = min(config.threads(), len(items)) if len(items) > 1 else 1
+    threads = threads if most is None else min(threads, most)
     if threads == 1 or getattr(_local, "inside", False):
         with single_threaded_blas, np.errstate(all="ignore"):
             for item in items:

@@ -311,7 +311,7 @@ class _Program:
             blocking.do(steps[index])
             free.append(steps)
 
-        blocking.parallel(task, range(len(self._steps[0])))
+        blocking.parallel(task, range(len(self._steps[0])), len(self._steps))
 
     def _products(
         self,

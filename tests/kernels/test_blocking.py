@@ -95,6 +95,19 @@ def test_items_run_side_by_side(threads):
     assert len(names) == threads
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_no_more_threads_than_asked(most):
+    config.set_threads(4)
+    seen = set()
+
+    def task(_):
+        seen.add(threading.get_ident())
+        time.sleep(0.005)  # so that all who may take an item do
+
+    blocking.parallel(task, range(12), most)
+    assert len(seen) == most
+
+
 def test_one_thread_means_the_caller():
     config.set_threads(1)
     threads = set()

@@ -322,6 +322,24 @@ def test_any_number_of_threads_gives_the_same_bits(size, tiles, taken, monkeypat
     assert len(taken) == 4 * len(results)
 
 
+def test_more_threads_from_one_moment_to_the_next(taken, monkeypatch):
+    monkeypatch.setattr(conv_fourier, "LONG_CALL", 1)
+    place = geometry((16, 16), (3, 3), (1, 1), "same")
+    x, w, _ = example(place, 8, 6, 4)
+    config.set_threads(1)
+    alone = conv.convolve(x, w, None, place)
+    run = conv_fourier._Program.run
+
+    def run_later(self):
+        config.set_threads(4)  # by somebody else, after the program was made
+        run(self)
+
+    monkeypatch.setattr(conv_fourier._Program, "run", run_later)
+    for _ in range(20):
+        config.set_threads(1)
+        np.testing.assert_array_equal(conv.convolve(x, w, None, place), alone)
+
+
 def test_from_many_threads_at_once(taken):
     place = geometry((9, 9), (3, 3), (1, 1), "same")
     examples = [example(place, 8, 6, 4, seed=seed) for seed in range(8)]
