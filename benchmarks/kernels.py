@@ -37,7 +37,7 @@ def pool_case():
 
         def run(few, x=x, y=y, where=where):
             before, pool.FEW_CELLS = pool.FEW_CELLS, few
-            pool._reduce(x, y, where, np.maximum, -np.inf)
+            pool.reduce_windows(x, y, where, np.maximum, -np.inf)
             pool.FEW_CELLS = before
 
         report(

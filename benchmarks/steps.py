@@ -16,7 +16,7 @@ from benchmarks.timing import report
 from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
 from minikeras.kernels import blocking, conv, dense, destinations, update
-from minikeras.ops import log_loss
+from minikeras.ops import log_loss, nn
 from minikeras.ops.base import primitive
 from minikeras.training.step import backpropagate
 
@@ -149,6 +149,20 @@ def tiny_case():
             f"dense {x.shape} @ {w.shape}",
             {"region": replaced(dense, "TINY", -1, run), "directly": run},
         )
+
+
+def softmax_case():
+    """The gradient of a mean of softmax: by primitives, or by NumPy where nothing is
+    boxed."""
+    for shape in ((32, 10), (128, 10), (64, 1000)):
+        variable = Variable(np.random.default_rng(0).normal(size=shape).astype("f4"))
+        size = float(variable.size)
+
+        def step(v=variable, size=size):
+            backpropagate(lambda: (nn.sum_over(ops.softmax(v.value), size), None), [v])
+
+        composed = replaced(nn, "plain", lambda *_: False, step)
+        report(f"softmax {shape}", {"by primitives": composed, "by NumPy": step})
 
 
 def cross_entropy_case():

@@ -41,13 +41,17 @@ class BlasHold:
     """
 
     def __init__(self) -> None:
+        self.session = _Session(self)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as if no region were running."""
         self._lock = threading.Lock()
         self._inside = 0
         self._sessions = 0
         self._held = False
         self._libraries: list[Any] | None = None
         self._before: list[int] = []
-        self.session = _Session(self)
 
     @property
     def libraries(self) -> list[Any]:
@@ -133,22 +137,21 @@ def slices(
         shared = 2 * shared if shared < 4 else shared + 4
     if most is not None:
         shared = min(shared, _shareable(most))
-    length = max(1, -(-count // shared))
+    return cut(count, max(1, -(-count // shared)))
+
+
+def cut(count: int, length: int) -> list[slice]:
+    """Slices of `length` items, of which the last one may be shorter.
+
+    >>> cut(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     return [slice(i, min(i + length, count)) for i in range(0, count, length)]
 
 
 def _shareable(number: int) -> int:
     """The most slices up to `number` that two threads, or four, share evenly."""
     return number - number % 4 if number >= 4 else min(number, 2)
-
-
-Step = tuple[Callable[..., Any], np.ndarray, Any, np.ndarray]  # f, a, b, out
-
-
-def do(steps: Sequence[Step]) -> None:
-    """Call NumPy a number of times, with hardly any Python in between."""
-    for function, a, b, out in steps:
-        function(a, b, out=out)
 
 
 def parallel(
@@ -162,8 +165,8 @@ def parallel(
     Args:
         most: upper limit on the number of threads.
     """
-    threads = min(config.threads(), len(items)) if len(items) > 1 else 1
-    threads = threads if most is None else min(threads, most)
+    most = len(items) if most is None else min(len(items), most)
+    threads = min(config.threads(), most) if most > 1 else 1
     if threads == 1 or getattr(_local, "inside", False):
         with single_threaded_blas, np.errstate(all="ignore"):
             for item in items:
@@ -274,7 +277,7 @@ def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
     def task(part: slice) -> None:
         change(*(array[part] for array in flat))
 
-    parallel(task, [slice(i, min(i + PIECE, size)) for i in range(0, size, PIECE)])
+    parallel(task, cut(size, PIECE))
 
 
 def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -292,8 +295,9 @@ def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def _forget_threads() -> None:
     """After fork() the child has none of the parent's threads."""
-    _helpers.__init__()  # type: ignore[misc]
-    single_threaded_blas.__init__()  # type: ignore[misc]
+    global _helpers
+    _helpers = _Helpers()
+    single_threaded_blas.forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,7 +13,7 @@ derivatives of each are the other two.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from minikeras.kernels import (
     destinations,
     products,
 )
-from minikeras.kernels.dense import add_bias, mask_by_output, sum_rows, with_each
+from minikeras.kernels.dense import mask_by_output, sum_rows, with_each
 from minikeras.kernels.windows import Geometry, cell_places, sliding
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
@@ -32,6 +32,7 @@ SHORT_RUN = 16
 BLAS_TYPES = "fd"
 
 GroupPart = tuple[np.ndarray, slice, slice]  # filter, channels of x, filters of y
+Pass = tuple[np.ufunc, np.ndarray | None]  # a function of each row and a vector
 
 
 def convolve(
@@ -44,44 +45,23 @@ def convolve(
 ) -> np.ndarray:
     """y (N, O, F); bias (F,) is added and ReLU applied while a slice is in cache."""
 
-    def finish(rows: np.ndarray) -> None:
-        if bias is not None:
-            add_bias(rows, bias)
-        if relu:
-            np.maximum(rows, 0, out=rows)
-
-    return _convolve(x, w, geometry, groups, finish)
-
-
-class Affine(NamedTuple):
-    """(y - shift) * scale + offset, for vectors (F,)."""
-
-    shift: np.ndarray | None
-    scale: np.ndarray
-    offset: np.ndarray
+    return _convolve(x, w, geometry, groups, [(np.add, bias)], relu)
 
 
 def convolve_normalized(
     x: np.ndarray,
     w: np.ndarray,
     bias: np.ndarray | None,
-    affine: Affine,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    shift: np.ndarray | None,
     geometry: Geometry,
     relu: bool,
 ) -> np.ndarray:
-    """The same with `affine` before ReLU."""
-
-    def finish(rows: np.ndarray) -> None:
-        if bias is not None:
-            add_bias(rows, bias)
-        if affine.shift is not None:
-            with_each(np.subtract, rows, affine.shift)
-        with_each(np.multiply, rows, affine.scale)
-        with_each(np.add, rows, affine.offset)
-        if relu:
-            np.maximum(rows, 0, out=rows)
-
-    return _convolve(x, w, geometry, 1, finish)
+    """The same, with (y - shift) * scale + offset before ReLU, all vectors (F,)."""
+    passes: list[Pass] = [(np.add, bias), (np.subtract, shift)]
+    passes += [(np.multiply, scale), (np.add, offset)]
+    return _convolve(x, w, geometry, 1, passes, relu)
 
 
 def _convolve(
@@ -89,10 +69,19 @@ def _convolve(
     w: np.ndarray,
     geometry: Geometry,
     groups: int,
-    finish: Callable[[np.ndarray], None],
+    passes: list[Pass],
+    relu: bool,
 ) -> np.ndarray:
-    """y; `finish` is given its rows, while they are in cache."""
-    tilings = conv_fourier.plan(geometry, len(x), w, "y") if groups == 1 else None
+    """y, through passes of those vectors that are not None, and ReLU if asked."""
+
+    def finish(rows: np.ndarray) -> None:
+        for function, values in passes:
+            if values is not None:
+                with_each(function, rows, values)
+        if relu:
+            np.maximum(rows, 0, out=rows)
+
+    tilings = conv_fourier.plan(geometry, len(x), w, "y", groups)
     if tilings is not None:
         return conv_fourier.convolve(x, w, geometry, tilings, finish)
     return _convolve_windows(x, w, geometry, groups, finish)
@@ -105,6 +94,7 @@ def _convolve_windows(
     groups: int,
     finish: Callable[[np.ndarray], None],
 ) -> np.ndarray:
+    """y as sums over windows; `finish` is given its rows, while they are in cache."""
     channels, filters = x.shape[-1], w.shape[-1]
     y = blocking.empty((len(x), *geometry.out, filters), x.dtype)
     parts = _group_parts(w, groups)
@@ -146,7 +136,7 @@ def input_gradient(
     g: np.ndarray, w: np.ndarray, geometry: Geometry, groups: int = 1
 ) -> np.ndarray:
     """dx (N, S, C) for an output gradient g (N, O, F)."""
-    tilings = conv_fourier.plan(geometry, len(g), w, "x") if groups == 1 else None
+    tilings = conv_fourier.plan(geometry, len(g), w, "x", groups)
     if tilings is not None:
         return conv_fourier.backward(None, w, None, g, geometry, tilings, "x")[0]
     channels = w.shape[-2] * groups
@@ -180,12 +170,9 @@ def backward(
     Args:
         relu_output: what `convolve(relu=True)` returned; masks g while it is in cache.
     """
-    if groups == 1 and wanted.strip("b"):
-        tilings = conv_fourier.plan(geometry, len(x), w, wanted)
-        if tilings is not None:
-            return conv_fourier.backward(
-                x, w, relu_output, g, geometry, tilings, wanted
-            )
+    tilings = conv_fourier.plan(geometry, len(x), w, wanted, groups)
+    if tilings is not None:
+        return conv_fourier.backward(x, w, relu_output, g, geometry, tilings, wanted)
     channels, filters = x.shape[-1], w.shape[-1]
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     parts = _group_parts(w, groups)

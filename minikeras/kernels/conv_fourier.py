@@ -29,7 +29,7 @@ through FFTs (2014), https://arxiv.org/abs/1312.5851.
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -38,9 +38,9 @@ import numpy as np
 
 from minikeras import config
 from minikeras.kernels import blocking, destinations, fourier, products
-from minikeras.kernels.blocking import Step
 from minikeras.kernels.dense import mask_by_output, sum_rows
 from minikeras.kernels.fourier import Plan
+from minikeras.kernels.pool import reduce_windows
 from minikeras.kernels.spectra import (
     APART,
     Filters,
@@ -52,7 +52,7 @@ from minikeras.kernels.spectra import (
     to,
 )
 from minikeras.kernels.windows import Geometry
-from minikeras.kernels.workspace import Workspace, workspace
+from minikeras.kernels.workspace import Step, Workspace, do, workspace
 
 MOST_ALONE = 0.9  # of the arithmetic of sums over windows, for y or dx
 MOST_TOGETHER = 1.05  # for dw, and dx with it
@@ -62,12 +62,16 @@ LONG_CALL = 10e6  # multiplications that are worth a call
 PASSES = 4  # operations on each number of an image, to count how many tasks are worth
 
 
-def plan(geometry: Geometry, count: int, w: np.ndarray, wanted: str) -> Plan | None:
+def plan(
+    geometry: Geometry, count: int, w: np.ndarray, wanted: str, groups: int = 1
+) -> Plan | None:
     """How to find what is wanted, some of "y", "x", "w" and "b", for `count` images.
 
     None if sums over windows are faster.
     """
-    if w.dtype.char not in "fd" or not products.multiplies_unpacked():
+    if groups != 1 or wanted == "b" or w.dtype.char not in "fd":
+        return None
+    if not products.multiplies_unpacked():
         return None
     most = MOST_TOGETHER if "w" in wanted else MOST_ALONE
     return fourier.plan(geometry, *w.shape[-2:], count, most)
@@ -130,14 +134,9 @@ def _dark_cells(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
 
 def _dark_windows(dark: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Windows (N, O) of which all cells (N, S) are dark; those of the padding are."""
-    dark = np.pad(dark, ((0, 0), *geometry.pads), constant_values=True)
-    for axis, cells in enumerate(geometry.kernel):
-        before = (slice(None),) * (1 + axis)
-        steps = range(0, cells * geometry.dilation[axis], geometry.dilation[axis])
-        size = geometry.out[axis]
-        parts = [(*before, slice(step, step + size)) for step in steps]
-        dark = reduce(np.logical_and, [dark[part] for part in parts])
-    return dark
+    found = np.empty((len(dark), *geometry.out, 1), bool)
+    reduce_windows(dark[..., None], found, geometry, np.logical_and, True)
+    return found[..., 0]
 
 
 def backward(
@@ -221,7 +220,7 @@ def _slabs(count: int, geometry: Geometry, w: np.ndarray) -> list[slice]:
     """As many images at a time as leave memory to others."""
     most = max(1, SLAB_BYTES // (2 * _numbers(geometry, w) * w.itemsize))
     length = -(-count // -(-count // most))
-    return [slice(i, min(i + length, count)) for i in range(0, count, length)]
+    return blocking.cut(count, length)
 
 
 def _numbers(geometry: Geometry, w: np.ndarray) -> int:
@@ -308,7 +307,7 @@ class _Program:
 
         def task(index: int) -> None:
             steps = free.pop()
-            blocking.do(steps[index])
+            do(steps[index])
             free.append(steps)
 
         blocking.parallel(task, range(len(self._steps[0])), len(self._steps))
@@ -361,8 +360,8 @@ class _Program:
     def _chunks(self, part: slice) -> list[slice]:
         count = part.stop - part.start
         length = max(1, -(-count // max(1, -(-count // self._chunk))))
-        starts = range(part.start, part.stop, length)
-        return [slice(i, min(i + length, part.stop)) for i in starts]
+        chunks = blocking.cut(count, length)
+        return [slice(part.start + c.start, part.start + c.stop) for c in chunks]
 
 
 def _groups(count: int, work: int) -> list[slice]:

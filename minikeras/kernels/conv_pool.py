@@ -101,10 +101,8 @@ def backward(
             blocks = plan.convolve(found)
         return _shared_out(blocks, rows, g[part].reshape(rows.shape), relu)
 
-    tilings = None
-    if not plan.wide and wanted.strip("b"):
-        tilings = conv_fourier.plan(geometry, len(x), w, wanted)
-    if tilings is not None:
+    tilings = conv_fourier.plan(geometry, len(x), w, wanted)
+    if tilings is not None and not plan.wide:
         image = blocking.empty((len(x), *geometry.out, filters), x.dtype)
         blocking.parallel(
             lambda index: plan.put(share_out(index, None), image[places[index]]),

@@ -146,4 +146,4 @@ def _slices(count: int, size: int) -> list[slice]:
     work = 2 * size
     least = max(1, 2 * blocking.MIN_SLICE_WORK * 16 // max(1, work))
     length = max(least, -(-count // 4))
-    return [slice(i, min(i + length, count)) for i in range(0, count, length)]
+    return blocking.cut(count, length)

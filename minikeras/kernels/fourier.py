@@ -20,25 +20,16 @@ P2 and P3, or the right ones, and take these products back.
 References: A. V. Oppenheim and R. W. Schafer, Discrete-Time Signal Processing, ch. 8.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from minikeras.kernels.windows import Geometry
+from minikeras.kernels.windows import Geometry, Span, spans
 
 MOST_TILES = 4  # along an axis
 CALL = 3e6  # multiplications in the time that one more tile costs at a frequency
-
-
-class Span(NamedTuple):
-    """A tile along one axis: the windows' places, and the cells they meet."""
-
-    places: slice
-    cells: slice
-    offset: int  # of the first cell, from where the tile's first window begins
 
 
 class Tiling(NamedTuple):
@@ -74,19 +65,9 @@ def plan(
 def _tiling(geometry: Geometry, axis: int, count: int) -> Tiling:
     out, reach = geometry.out[axis], geometry.reach[axis]
     most = -(-out // count)
-    spans = tuple(_spans(geometry, axis, most))
     length = most + reach - 1
-    return Tiling(length + length % 2 if axis == 0 else length, spans)
-
-
-def _spans(geometry: Geometry, axis: int, most: int) -> Iterator[Span]:
-    size, out = geometry.sizes[axis], geometry.out[axis]
-    for first in range(0, out, max(1, most)):
-        last = min(out, first + most)
-        start = first - geometry.pads[axis][0]
-        end = start + last - first + geometry.reach[axis] - 1
-        cells = slice(min(size, max(0, start)), max(0, min(size, end)))
-        yield Span(slice(first, last), cells, cells.start - start)
+    even = length + length % 2
+    return Tiling(even if axis == 0 else length, spans(geometry, axis, most))
 
 
 def _work(

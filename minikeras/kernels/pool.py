@@ -27,7 +27,9 @@ FEW_CELLS = 6
 def max_pool(x: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The largest value of each window."""
     return _by_slices(
-        x, geometry, lambda part, y: _reduce(part, y, geometry, np.maximum, -np.inf)
+        x,
+        geometry,
+        lambda part, y: reduce_windows(part, y, geometry, np.maximum, -np.inf),
     )
 
 
@@ -86,7 +88,7 @@ def average_pool(x: np.ndarray, geometry: Geometry) -> np.ndarray:
     counts = _counts(geometry).astype(x.dtype)
 
     def reduce(part: np.ndarray, y: np.ndarray) -> None:
-        _reduce(part, y, geometry, np.add, 0)
+        reduce_windows(part, y, geometry, np.add, 0)
         np.divide(y, counts, out=y)
 
     return _by_slices(x, geometry, reduce)
@@ -120,7 +122,7 @@ def _by_slices(
     return y
 
 
-def _reduce(
+def reduce_windows(
     x: np.ndarray, y: np.ndarray, geometry: Geometry, combine: Ufunc, start: float
 ) -> None:
     """Write into y what `combine` makes of each window of x, from `start`."""

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minikeras.kernels import blocking, fourier, products
-from minikeras.kernels.blocking import Step
-from minikeras.kernels.fourier import Plan, Span
-from minikeras.kernels.windows import Geometry
+from minikeras.kernels.fourier import Plan
+from minikeras.kernels.windows import Geometry, Span
+from minikeras.kernels.workspace import Step
 
 WIDTH = 1024  # numbers of a row in products by small matrices
 APART = 16  # numbers between rows, so that they do not share a set of the cache

@@ -347,7 +347,7 @@ def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
     def run(change: Change) -> None:
         if w.size < SHARED:
             work = blocking.scratch((min(PIECE, w.size),), w.dtype)
-            for part in _pieces(w.size, PIECE):
+            for part in blocking.cut(w.size, PIECE):
                 change(part, work[: part.stop - part.start])
             return
 
@@ -357,10 +357,6 @@ def _for_each_piece_of(w: np.ndarray) -> Callable[[Change], None]:
         number = 2 * -(-w.size // (2 * SHARED_PIECE))
         line = blocking.LINE // w.itemsize
         length = -(-w.size // (number * line)) * line
-        blocking.parallel(task, _pieces(w.size, length))
+        blocking.parallel(task, blocking.cut(w.size, length))
 
     return run
-
-
-def _pieces(size: int, length: int) -> list[slice]:
-    return [slice(i, min(i + length, size)) for i in range(0, size, length)]

@@ -258,3 +258,30 @@ def cell_places(geometry: Geometry) -> tuple[Place, ...]:
         positions, inputs = zip(*pairs, strict=True)
         places.append(((batch, *positions), (batch, *inputs)))
     return tuple(places)
+
+
+class Span(NamedTuple):
+    """Some windows along one axis, and the cells they meet."""
+
+    places: slice  # of the windows
+    cells: slice  # of the input
+    offset: int  # of the first of these, from where the first window begins
+
+
+def spans(geometry: Geometry, axis: int, most: int) -> tuple[Span, ...]:
+    """The windows along an axis with stride 1, at most so many at a time.
+
+    >>> for span in spans(geometry((6,), (3,), (1,), "same"), 0, 3):
+    ...     span.places, span.cells, span.offset
+    (slice(0, 3, None), slice(0, 4, None), 1)
+    (slice(3, 6, None), slice(2, 6, None), 0)
+    """
+    size, out = geometry.sizes[axis], geometry.out[axis]
+    found = []
+    for first in range(0, out, max(1, most)):
+        last = min(out, first + most)
+        start = first - geometry.pads[axis][0]
+        end = start + last - first + geometry.reach[axis] - 1
+        cells = slice(min(size, max(0, start)), max(0, min(size, end)))
+        found.append(Span(slice(first, last), cells, cells.start - start))
+    return tuple(found)

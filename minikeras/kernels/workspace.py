@@ -18,6 +18,15 @@ from minikeras.kernels import blocking
 
 MOST = 64  # programs
 
+Step = tuple[Callable[..., Any], np.ndarray, Any, np.ndarray]  # f, a, b, out
+
+
+def do(steps: Sequence[Step]) -> None:
+    """Call NumPy a number of times, with hardly any Python in between."""
+    for function, a, b, out in steps:
+        function(a, b, out=out)
+
+
 _local = threading.local()
 
 

@@ -73,6 +73,7 @@ def _normalizable(conv: Any, norm: Any) -> bool:
         conv.activation is activations.linear
         and conv.groups == 1
         and conv.data_format == "channels_last"
+        and conv._np_dtype.itemsize >= 4
         and norm.axis in (-1, conv.rank + 1)
     )
 
@@ -124,7 +125,7 @@ def convolve_and_normalize(run: Run, inputs: Any, training: Any) -> Any:
         return None
     statistics = norm.moving_mean, norm.moving_variance, norm.gamma, norm.beta
     arrays = inputs, conv.kernel, conv.bias, *statistics
-    if not plain(*arrays) or conv._np_dtype.itemsize < 4:
+    if not plain(*arrays):
         return None
     conv._check_input(inputs)
     of = _of_convolutions()

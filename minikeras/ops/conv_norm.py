@@ -30,5 +30,4 @@ def convolve_normalized(
     """
     vectors = mean, variance, gamma, beta
     scale, offset, shift = coefficients(*vectors, epsilon, x.dtype)
-    affine = kernels.Affine(shift, scale, offset)
-    return kernels.convolve_normalized(x, w, bias, affine, geometry, relu)
+    return kernels.convolve_normalized(x, w, bias, scale, offset, shift, geometry, relu)

@@ -151,7 +151,7 @@ def _sum_over_vjp(_, x, count):
 
     def vjp(g):
         part = g / dtype_of(g).type(count)
-        if plain(part):
+        if plain(part):  # benchmarks/kernels.py, "softmax"
             return np.full(shape, part)
         return _spread(anp.reshape(part, (1,) * len(shape)), shape=shape)
 
@@ -176,7 +176,7 @@ def _softmax(x, *, axis):
 
 
 def _softmax_product(y, g, axis):
-    if plain(y, g):
+    if plain(y, g):  # benchmarks/kernels.py, "softmax"
         product = g * y
         product = g - np.add.reduce(product, axis=axis, keepdims=True)
         return np.multiply(product, y, out=product)

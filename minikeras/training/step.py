@@ -70,11 +70,10 @@ def _differentiate(
             return scalar, _unboxed(extra, trace), [None] * len(roots)
         value = scalar._value
         seed = np.ones((), getval(value).dtype)
-        if places is None:
+        # With no places of its own, one inside of another has none of the other's.
+        wanted = ([], []) if places is None else (values, places)
+        with destinations.of_gradients(*wanted):
             gradients = _backward(scalar._node, roots, seed)
-        else:
-            with destinations.of_gradients(values, places):
-                gradients = _backward(scalar._node, roots, seed)
     return value, _unboxed(extra, trace), gradients
 
 

@@ -106,6 +106,32 @@ def test_a_weight_that_is_used_several_times(uses):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_gradient_taken_within_a_backward_pass_has_places_of_its_own():
+    kernel = Variable(np.array([[2.0, 3.0], [5.0, 7.0]]), name="kernel")
+    x, inner = np.ones((1, 2)), []
+
+    @ops.custom_gradient
+    def watched(h):
+        def back(g):
+            found = backpropagate(
+                lambda: (ops.sum(nn.dense(x, kernel, None, relu=False) * 10), None),
+                [kernel],
+            )
+            inner.append(found[2][0])
+            return g
+
+        return h, back
+
+    def loss():
+        return ops.sum(watched(nn.dense(x, kernel, None, relu=False))), None
+
+    place = np.full((2, 2), np.nan)
+    outer = backpropagate(loss, [kernel], [place])[2][0]
+    assert outer is place
+    np.testing.assert_array_equal(outer, np.ones((2, 2)))
+    np.testing.assert_array_equal(inner[0], np.full((2, 2), 10.0))
+
+
 def test_training_has_the_kernels_gradients_made_in_place(monkeypatch):
     found = []
     collect = ParameterVector.collect
