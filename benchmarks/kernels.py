@@ -23,6 +23,7 @@ from minikeras.kernels import (
     pool,
 )
 from minikeras.kernels.windows import cell_places, geometry
+from minikeras.kernels.workspace import do
 from minikeras.ops.adaptive import sum_cells
 
 
@@ -66,9 +67,38 @@ def index_case():
         "index of the first maximum",
         {
             "written under a mask": masked,
-            "counted": lambda: pool._first_max(x, y, index, where),
+            "counted": lambda: do(pool._first_max(x, y, index, where)),
         },
     )
+
+
+def calls_case():
+    """The backward pass of max pooling on threads: each task makes its arrays between
+    its calls, or all calls are a list before the threads begin."""
+    rng = np.random.default_rng(0)
+    where = geometry((16, 16), (2, 2), (2, 2), "valid")
+    for count, channels in ((32, 32), (64, 64), (128, 128)):
+        x = rng.standard_normal((count, 16, 16, channels), np.float32)
+        y = pool.max_pool(x, where)
+        g = np.ones_like(y)
+
+        def by_tasks(x=x, y=y, g=g):
+            dx = blocking.empty(x.shape, x.dtype)
+            index = blocking.empty(y.shape, np.uint8)
+
+            def task(part):
+                do(pool._first_max(x[part], y[part], index[part], where))
+                do(pool._scatter(g[part], index[part], dx[part], where))
+
+            blocking.parallel(task, pool._slices(x, where))
+
+        report(
+            f"backward pass of max pooling, x {x.shape}",
+            {
+                "made by the tasks": by_tasks,
+                "a list": lambda x=x, y=y, g=g: pool.max_backward(x, y, g, where),
+            },
+        )
 
 
 def adaptive_case():

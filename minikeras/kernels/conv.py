@@ -26,6 +26,7 @@ from minikeras.kernels import (
 )
 from minikeras.kernels.dense import mask_by_output, sum_rows, with_each
 from minikeras.kernels.windows import Geometry, cell_places, sliding
+from minikeras.kernels.workspace import Step, do
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16
@@ -74,12 +75,10 @@ def _convolve(
 ) -> np.ndarray:
     """y, through passes of those vectors that are not None, and ReLU if asked."""
 
-    def finish(rows: np.ndarray) -> None:
-        for function, values in passes:
-            if values is not None:
-                with_each(function, rows, values)
-        if relu:
-            np.maximum(rows, 0, out=rows)
+    def finish(rows: np.ndarray) -> list[Step]:
+        vectors = [(f, values) for f, values in passes if values is not None]
+        steps = [with_each(function, rows, values) for function, values in vectors]
+        return [*steps, (np.maximum, rows, 0, rows)] if relu else steps
 
     tilings = conv_fourier.plan(geometry, len(x), w, "y", groups)
     if tilings is not None:
@@ -92,9 +91,10 @@ def _convolve_windows(
     w: np.ndarray,
     geometry: Geometry,
     groups: int,
-    finish: Callable[[np.ndarray], None],
+    finish: Callable[[np.ndarray], list[Step]],
 ) -> np.ndarray:
-    """y as sums over windows; `finish` is given its rows, while they are in cache."""
+    """y as sums over windows; what `finish` makes of rows is done while they are in
+    cache."""
     channels, filters = x.shape[-1], w.shape[-1]
     y = blocking.empty((len(x), *geometry.out, filters), x.dtype)
     parts = _group_parts(w, groups)
@@ -111,7 +111,7 @@ def _convolve_windows(
         else:
             for w2d, of_x, of_y in parts:
                 rows[:, of_y] = _columns(padded[..., of_x], geometry) @ w2d
-        finish(rows)
+        do(finish(rows))
 
     blocking.parallel(task, places)
     return y
@@ -195,7 +195,7 @@ def backward(
             grad = mask_by_output(grad, relu_output[part])
         rows = grad.reshape(-1, filters)
         if sums_b is not None:
-            sum_rows(rows, sums_b[index])
+            do(sum_rows(rows, sums_b[index]))
         if sums_w is not None:
             padded = _pad(x[part], geometry)
             if by_rows:

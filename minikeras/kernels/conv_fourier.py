@@ -38,7 +38,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.kernels import blocking, destinations, fourier, products
-from minikeras.kernels.dense import mask_by_output, sum_rows
+from minikeras.kernels.dense import masked, sum_rows
 from minikeras.kernels.fourier import Plan
 from minikeras.kernels.pool import reduce_windows
 from minikeras.kernels.spectra import (
@@ -52,7 +52,7 @@ from minikeras.kernels.spectra import (
     to,
 )
 from minikeras.kernels.windows import Geometry
-from minikeras.kernels.workspace import Step, Workspace, do, workspace
+from minikeras.kernels.workspace import Step, Workspace, do, put, workspace
 
 MOST_ALONE = 0.9  # of the arithmetic of sums over windows, for y or dx
 MOST_TOGETHER = 1.05  # for dw, and dx with it
@@ -82,9 +82,9 @@ def convolve(
     w: np.ndarray,
     geometry: Geometry,
     tilings: Plan,
-    finish: Callable[[np.ndarray], None],
+    finish: Callable[[np.ndarray], list[Step]],
 ) -> np.ndarray:
-    """y (N, O, F); `finish` is given the rows of y, while they are in cache."""
+    """y (N, O, F); what `finish` makes of rows is done while they are in cache."""
     x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
     y = blocking.empty((len(x), *geometry.out, w.shape[-1]), x.dtype)
     for slab in _slabs(len(x), geometry, w):
@@ -98,31 +98,31 @@ def _convolve_slab(
     y: np.ndarray,
     geometry: Geometry,
     tilings: Plan,
-    finish: Callable[[np.ndarray], None],
+    finish: Callable[[np.ndarray], list[Step]],
 ) -> None:
     program = _program(geometry, tilings, len(x), w, "y")
     squares = np.empty(x.shape[:-1], x.dtype)
-
-    def begin(part: slice) -> None:
-        program.x.begin(x[part], part)
-        np.einsum("nabc,nabc->nab", x[part], x[part], out=squares[part])
-
-    def end(part: slice) -> None:
-        found = y[part]
-        program.y.end(found, part)
-        if dark is not None:
-            found[dark[part]] = 0
-        finish(found.reshape(-1, found.shape[-1]))
-
+    square = partial(np.einsum, "nabc,nabc->nab")
     parts = _parts(len(x), geometry, w)
-    tasks = [partial(begin, part) for part in parts]
-    tasks += [partial(program.w.begin, w, column) for column in range(w.shape[1])]
-    blocking.parallel(_call, tasks)
+    first: list[list[Step]] = []
+    for part in parts:
+        images = x[part]
+        steps = program.x.begin(images, part)
+        first.append([*steps, (square, images, images, squares[part])])
+    first += program.w.begin(w)
+    blocking.parallel(do, first)
     program.run()
     dark = None
     if not squares.all():
         dark = _dark_windows(_dark_cells(x, squares), geometry)
-    blocking.parallel(end, parts)
+    last = []
+    for part in parts:
+        found = y[part]
+        steps = program.y.end(found, part)
+        if dark is not None:
+            steps.append(put(found, dark[part], 0))
+        last.append(steps + finish(found.reshape(-1, found.shape[-1])))
+    blocking.parallel(do, last)
 
 
 def _dark_cells(x: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -179,35 +179,30 @@ def _backward_slab(
     program = _program(geometry, tilings, len(g), w, kind)
     parts = _parts(len(g), geometry, w)
     sums_b = np.empty((len(parts), g.shape[-1]), g.dtype) if "b" in wanted else None
-    dw = destinations.gradient_of(w, g.dtype) if "w" in wanted else None
-    columns = range(w.shape[1])
-
-    def begin(index: int) -> None:
-        part = parts[index]
+    first: list[list[Step]] = []
+    for index, part in enumerate(parts):
         grad = g[part]
+        steps: list[Step] = []
         if relu_output is not None:
-            grad = mask_by_output(grad, relu_output[part])
-        program.g.begin(grad, part)
+            steps, grad = masked(grad, relu_output[part])
+        steps += program.g.begin(grad, part)
         if sums_b is not None:
-            sum_rows(grad.reshape(-1, grad.shape[-1]), sums_b[index])
-        if dw is not None and x is not None:
-            program.x.begin(x[part], part)
-
-    first = [partial(begin, index) for index in range(len(parts))]
-    last: list[Callable[[], None]] = []
+            steps += sum_rows(grad.reshape(-1, grad.shape[-1]), sums_b[index])
+        if "w" in wanted and x is not None:
+            steps += program.x.begin(x[part], part)
+        first.append(steps)
+    last: list[list[Step]] = []
     if dx is not None:
-        first += [partial(program.w.begin, w, column) for column in columns]
-        last += [partial(program.dx.end, dx[part], part) for part in parts]
-    if dw is not None:
-        last += [partial(program.dw.end, dw, column) for column in columns]
-    blocking.parallel(_call, first)
+        first += program.w.begin(w)
+        last += [program.dx.end(dx[part], part) for part in parts]
+    dw = None
+    if "w" in wanted:
+        dw = destinations.gradient_of(w, g.dtype)
+        last += program.dw.end(dw)
+    blocking.parallel(do, first)
     program.run()
-    blocking.parallel(_call, last)
+    blocking.parallel(do, last)
     return dw, None if sums_b is None else np.add.reduce(sums_b, axis=0)
-
-
-def _call(task: Callable[[], None]) -> None:
-    task()
 
 
 def _parts(count: int, geometry: Geometry, w: np.ndarray) -> list[slice]:

@@ -21,6 +21,7 @@ import numpy as np
 from minikeras.kernels import blocking, conv_fourier, products
 from minikeras.kernels.conv import SHORT_RUN, _pad, _scatter
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
+from minikeras.kernels.workspace import Step, copy, do, put
 
 # Up to this many numbers in a window the convolution is done again in the backward
 # pass: that is faster than to write its result and read it again.
@@ -59,7 +60,8 @@ def forward(
 
     def task(index: int) -> None:
         part = plan.slices[index]
-        blocks = plan.convolve(plan.columns(x[part]))
+        blocks = plan.new_blocks(part.stop - part.start)
+        plan.convolve(plan.columns(x[part]), blocks)
         if keep:
             kept[index] = blocks
         rows = y[part].reshape(-1, filters)
@@ -92,22 +94,23 @@ def backward(
     plan = _Plan(x, w, bias, geometry, pool)
     places = plan.slices
 
-    def share_out(index: int, columns: np.ndarray | None) -> np.ndarray:
-        part = places[index]
-        rows = y[part].reshape(-1, filters)
-        blocks = kept[index]
-        if blocks is None:
-            found = plan.columns(x[part]) if columns is None else columns
-            blocks = plan.convolve(found)
-        return _shared_out(blocks, rows, g[part].reshape(rows.shape), relu)
+    def share_out(index: int, blocks: np.ndarray) -> tuple[list[Step], np.ndarray]:
+        rows = y[places[index]].reshape(-1, filters)
+        return _share_out(blocks, rows, g[places[index]].reshape(rows.shape), relu)
 
     tilings = conv_fourier.plan(geometry, len(x), w, wanted)
     if tilings is not None and not plan.wide:
         image = blocking.empty((len(x), *geometry.out, filters), x.dtype)
-        blocking.parallel(
-            lambda index: plan.put(share_out(index, None), image[places[index]]),
-            range(len(places)),
-        )
+        tasks = []
+        for index, part in enumerate(places):
+            blocks = kept[index]
+            steps: list[Step] = []
+            if blocks is None:
+                blocks = plan.new_blocks(part.stop - part.start)
+                steps = [(plan.convolve_images, x[part], None, blocks)]
+            more, grads = share_out(index, blocks)
+            tasks.append([*steps, *more, *plan.put(grads, image[part])])
+        blocking.parallel(do, tasks)
         return conv_fourier.backward(x, w, None, image, geometry, tilings, wanted)
 
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
@@ -117,12 +120,17 @@ def backward(
     def task(index: int) -> None:
         part = places[index]
         columns = plan.columns(x[part])
-        grads = share_out(index, columns)
+        blocks = kept[index]
+        if blocks is None:
+            blocks = plan.new_blocks(part.stop - part.start)
+            plan.convolve(columns, blocks)
+        steps, grads = share_out(index, blocks)
+        do(steps)
         plan.filter_sums(columns, grads, sums[index])
         if scatter is not None and dx is not None:
             shape = len(x[part]), *geometry.out, filters
             image = blocking.empty(shape, x.dtype)
-            plan.put(grads, image)
+            do(plan.put(grads, image))
             scatter(image, dx[part])
 
     blocking.parallel(task, range(len(places)))
@@ -130,23 +138,25 @@ def backward(
     return dx, dw if "w" in wanted else None, db if "b" in wanted else None
 
 
-def _shared_out(
+def _share_out(
     blocks: np.ndarray, largest: np.ndarray, g: np.ndarray, relu: bool
-) -> np.ndarray:
-    """Each block's part of the gradient of the largest of them."""
+) -> tuple[list[Step], np.ndarray]:
+    """Each block's part of the gradient of the largest of them: calls, and where they
+    will write it."""
     grads = blocking.empty(blocks.shape, blocks.dtype)
-    rest = grads[-1]
     reached = blocking.empty(blocks.shape, bool)
+    rest, above = grads[-1], reached[-1]
+    steps: list[Step] = []
     if relu:
-        above = np.greater(largest, 0, out=reached[-1])
-        np.multiply(g, above, out=rest)
+        steps.append((np.greater, largest, 0, above))
+        steps.append((np.multiply, g, above, rest))
     else:
-        np.copyto(rest, g)
-    np.equal(blocks[:-1], largest, out=reached[:-1])
+        steps.append(copy(g, rest))
+    steps.append((np.equal, blocks[:-1], largest, reached[:-1]))
     for first, grad in zip(reached[:-1], grads[:-1], strict=True):
-        np.multiply(rest, first, out=grad)
-        np.subtract(rest, grad, out=rest)
-    return grads
+        steps.append((np.multiply, rest, first, grad))
+        steps.append((np.subtract, rest, grad, rest))
+    return steps, grads
 
 
 class _Plan:
@@ -245,17 +255,23 @@ class _Plan:
         cells, places = range(2, 2 * rank + 1, 2), range(1, 2 * rank, 2)
         return (*cells, 0, *places, *range(2 * rank + 1, ndim))
 
-    def convolve(self, columns: np.ndarray) -> np.ndarray:
-        """The convolved blocks (cells, N * P, F) of a slice."""
-        cells, filters = self.pool.cells, self.w.shape[-1]
-        rows = len(columns) if self.wide else len(columns) // cells
-        blocks = blocking.empty((cells, rows, filters), columns.dtype)
+    def new_blocks(self, count: int) -> np.ndarray:
+        """Room for the convolved blocks (cells, N * P, F) of so many images."""
+        rows = count * self.pool.positions
+        shape = self.pool.cells, rows, self.w.shape[-1]
+        return blocking.empty(shape, self.w.dtype)
+
+    def convolve(self, columns: np.ndarray, out: np.ndarray) -> None:
+        """Write the convolved blocks of a slice."""
         if self.wide:
-            products.multiply_each(columns, self.matrices, blocks)
+            products.multiply_each(columns, self.matrices, out)
         else:
-            flat = blocks.reshape(-1, filters)
+            flat = out.reshape(-1, out.shape[-1])
             products.multiply(columns, self.matrices[0], flat)
-        return blocks
+
+    def convolve_images(self, x: np.ndarray, _: None, out: np.ndarray) -> None:
+        """The same for images, as one of the calls of a list."""
+        self.convolve(self.columns(x), out)
 
     def filter_sums(
         self, columns: np.ndarray, blocks: np.ndarray, out: np.ndarray
@@ -274,18 +290,21 @@ class _Plan:
             dw += self._without_ones(total)[place]
         return dw, np.add.reduce(sums[:, -1], axis=0) if self.ones else None
 
-    def put(self, blocks: np.ndarray, image: np.ndarray) -> None:
+    def put(self, blocks: np.ndarray, image: np.ndarray) -> list[Step]:
         """Write gradients of the blocks at their places in the convolved image."""
         filters = self.w.shape[-1]
         split = self._split()
+        steps = []
         if image.shape[1:-1] != tuple(
             p * k for p, k in zip(self.pool.out, self.pool.kernel, strict=True)
         ):
-            image[...] = 0
+            steps.append(put(image, None, 0))
         covered = image[self._covered()]
         for index, cell in enumerate(np.ndindex(*self.pool.kernel)):
             at = tuple(
                 slice(i, None, k) for i, k in zip(cell, split[1::2], strict=True)
             )
             whole = (slice(None), *at)
-            covered[whole] = blocks[index].reshape(len(image), *self.pool.out, filters)
+            block = blocks[index].reshape(len(image), *self.pool.out, filters)
+            steps.append(copy(block, covered[whole]))
+        return steps

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, destinations, products
+from minikeras.kernels.workspace import Step, do
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").
@@ -40,7 +41,7 @@ def dense(
         found = y[part]
         products.multiply(x[rows], w[:, columns], found)
         if bias is not None:
-            add_bias(found, bias[columns])
+            do([with_each(np.add, found, bias[columns])])
         if relu:
             np.maximum(found, 0, out=found)
 
@@ -65,33 +66,29 @@ def backward(
     db = None
     if "b" in wanted:
         db = np.empty(g.shape[1], g.dtype)
-        sum_rows(g, db)
+        do(sum_rows(g, db))
     return dx, dw, db
 
 
-def sum_rows(rows: np.ndarray, out: np.ndarray) -> None:
+def sum_rows(rows: np.ndarray, out: np.ndarray) -> list[Step]:
     """Write the sum of a matrix over its rows."""
     several = _side_by_side(*rows.shape)
     if several == 1:
-        np.add.reduce(rows, axis=0, out=out)
-        return
-    wide = np.add.reduce(rows.reshape(-1, several * rows.shape[1]), axis=0)
-    np.add.reduce(wide.reshape(several, -1), axis=0, out=out)
+        return [(np.add.reduce, rows, 0, out)]
+    wide = rows.reshape(-1, several * rows.shape[1])
+    sums = np.empty(wide.shape[1], rows.dtype)
+    parts = sums.reshape(several, -1)
+    return [(np.add.reduce, wide, 0, sums), (np.add.reduce, parts, 0, out)]
 
 
-def add_bias(rows: np.ndarray, bias: np.ndarray) -> None:
-    """Add a vector to each row."""
-    with_each(np.add, rows, bias)
-
-
-def with_each(function: np.ufunc, rows: np.ndarray, values: np.ndarray) -> None:
+def with_each(function: np.ufunc, rows: np.ndarray, values: np.ndarray) -> Step:
     """Replace each row by a function of it and a vector."""
     several = _side_by_side(*rows.shape)
     if several > 1 and rows.flags.c_contiguous:
         repeated = np.empty((several, len(values)), values.dtype)
         repeated[...] = values
         rows, values = rows.reshape(-1, repeated.size), repeated.reshape(-1)
-    function(rows, values, out=rows)
+    return function, rows, values, rows
 
 
 @lru_cache(maxsize=256)
@@ -126,6 +123,12 @@ def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
     masked = blocking.empty(g.shape, g.dtype)
     blocking.each_piece(_mask, g, output, masked)
     return masked
+
+
+def masked(g: np.ndarray, output: np.ndarray) -> tuple[list[Step], np.ndarray]:
+    """The same as calls to be made, and what they will write."""
+    found, above = blocking.empty(g.shape, g.dtype), blocking.empty(g.shape, bool)
+    return [(np.greater, output, 0, above), (np.multiply, g, above, found)], found
 
 
 def _mask(g: np.ndarray, output: np.ndarray, masked: np.ndarray) -> None:

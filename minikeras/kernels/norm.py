@@ -20,6 +20,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, norm_rows
 from minikeras.kernels.norm_rows import FAR, Stats, split
+from minikeras.kernels.workspace import Step, do
 
 # Numbers that one call of NumPy's inner loop should see: short rows are taken several
 # at a time (benchmarks/kernels.py, case "norm").
@@ -46,9 +47,9 @@ class Piece(NamedTuple):
         values = spread[self.wide]
         return values[self.blocks] if len(values) > 1 else values
 
-    def add_up(self, x: np.ndarray, sums: np.ndarray) -> None:
+    def add_up(self, x: np.ndarray, sums: np.ndarray) -> Step:
         """Write the sums over the rows of a piece to their place, see `_totals`."""
-        np.add.reduce(x, axis=1, out=sums[self.number, self.blocks, : x.shape[-1]])
+        return np.add.reduce, x, 1, sums[self.number, self.blocks, : x.shape[-1]]
 
 
 Spread = dict[int, np.ndarray]
@@ -103,17 +104,20 @@ def affine(
     shifts = None if shift is None else _spread(shift, pieces, x.dtype)
     offsets = None if offset is None else _spread(offset, pieces, x.dtype)
 
-    def task(piece: Piece) -> None:
+    def steps_of(piece: Piece) -> list[Step]:
         source, target = piece.of(x), piece.of(y)
+        steps: list[Step] = []
         if shifts is not None:
-            source = np.subtract(source, piece.beside(shifts), out=target)
-        np.multiply(source, piece.beside(scales), out=target)
+            steps.append((np.subtract, source, piece.beside(shifts), target))
+            source = target
+        steps.append((np.multiply, source, piece.beside(scales), target))
         if offsets is not None:
-            np.add(target, piece.beside(offsets), out=target)
+            steps.append((np.add, target, piece.beside(offsets), target))
         if relu:
-            np.maximum(target, 0, out=target)
+            steps.append((np.maximum, target, 0, target))
+        return steps
 
-    _for_each(task, pieces)
+    _for_each(steps_of, pieces)
     return y
 
 
@@ -133,19 +137,24 @@ def affine_sums(
     sums = _empty_sums(x.shape, pieces, x.dtype)
     shifts = None if shift is None else _spread(shift, pieces, x.dtype)
 
-    def task(piece: Piece) -> None:
+    def steps_of(piece: Piece) -> list[Step]:
         source, grad = piece.of(x), piece.of(g)
         work = blocking.empty(grad.shape, x.dtype)
+        steps: list[Step] = []
         if relu_output is not None and masked is not None:
-            above = piece.of(relu_output) > 0
-            grad = np.multiply(grad, above, out=piece.of(masked))
+            above = blocking.empty(grad.shape, bool)
+            steps.append((np.greater, piece.of(relu_output), 0, above))
+            steps.append((np.multiply, grad, above, piece.of(masked)))
+            grad = piece.of(masked)
         if shifts is not None:
-            source = np.subtract(source, piece.beside(shifts), out=work)
-        np.multiply(source, grad, out=work)
-        piece.add_up(grad, sums[0])
-        piece.add_up(work, sums[1])
+            steps.append((np.subtract, source, piece.beside(shifts), work))
+            source = work
+        steps.append((np.multiply, source, grad, work))
+        steps.append(piece.add_up(grad, sums[0]))
+        steps.append(piece.add_up(work, sums[1]))
+        return steps
 
-    _for_each(task, pieces)
+    _for_each(steps_of, pieces)
     total_g, total_gx = _totals(sums, x.shape[-1])
     return total_g, total_gx
 
@@ -254,16 +263,19 @@ def _column_sums(flat: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
     sums = _empty_sums(flat.shape, pieces, flat.dtype)
     shifts = None if shift is None else _spread(shift, pieces, flat.dtype)
 
-    def task(piece: Piece) -> None:
+    def steps_of(piece: Piece) -> list[Step]:
         source = piece.of(flat)
         work = blocking.empty(source.shape, flat.dtype)
+        steps: list[Step] = []
         if shifts is not None:
-            source = np.subtract(source, piece.beside(shifts), out=work)
-        piece.add_up(source, sums[0])
-        np.multiply(source, source, out=work)
-        piece.add_up(work, sums[1])
+            steps.append((np.subtract, source, piece.beside(shifts), work))
+            source = work
+        steps.append(piece.add_up(source, sums[0]))
+        steps.append((np.multiply, source, source, work))
+        steps.append(piece.add_up(work, sums[1]))
+        return steps
 
-    _for_each(task, pieces)
+    _for_each(steps_of, pieces)
     return _totals(sums, flat.shape[-1])
 
 
@@ -307,17 +319,19 @@ def _combine(
     )
     shifts = None if shift is None else _spread(shift, pieces, x.dtype)
 
-    def task(piece: Piece) -> None:
+    def steps_of(piece: Piece) -> list[Step]:
         source, grad, target = piece.of(x), piece.of(g), piece.of(dx)
         work = blocking.empty(grad.shape, x.dtype)
-        np.multiply(grad, piece.beside(scales), out=work)
+        steps: list[Step] = [(np.multiply, grad, piece.beside(scales), work)]
         if shifts is not None:
-            source = np.subtract(source, piece.beside(shifts), out=target)
-        np.multiply(source, piece.beside(slopes), out=target)
-        np.add(target, piece.beside(offsets), out=target)
-        np.add(target, work, out=target)
+            steps.append((np.subtract, source, piece.beside(shifts), target))
+            source = target
+        steps.append((np.multiply, source, piece.beside(slopes), target))
+        steps.append((np.add, target, piece.beside(offsets), target))
+        steps.append((np.add, target, work, target))
+        return steps
 
-    _for_each(task, pieces)
+    _for_each(steps_of, pieces)
     return dx
 
 
@@ -343,12 +357,12 @@ def _pieces(shape: tuple[int, ...], itemsize: int) -> list[Piece]:
     ]
 
 
-def _for_each(task: Callable[[Piece], None], pieces: list[Piece]) -> None:
+def _for_each(steps_of: Callable[[Piece], list[Step]], pieces: list[Piece]) -> None:
     if len(pieces) != 1:
-        blocking.parallel(task, pieces)
+        blocking.parallel(do, [steps_of(piece) for piece in pieces])
         return
     with np.errstate(all="ignore"):  # no BLAS here to hold to one thread
-        task(pieces[0])
+        do(steps_of(pieces[0]))
 
 
 def _per_column(values: np.ndarray, columns: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 
 from minikeras.kernels import blocking
 from minikeras.kernels.windows import Geometry, Place, axis_overlaps, cell_places
+from minikeras.kernels.workspace import Step, do, put
 
 Ufunc = Callable[..., np.ndarray]
 
@@ -36,11 +37,9 @@ def max_pool(x: np.ndarray, geometry: Geometry) -> np.ndarray:
 def first_max(x: np.ndarray, y: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Number of the first cell of each window of x that equals its maximum y."""
     index = blocking.empty(y.shape, _index_type(geometry))
-
-    def task(part: slice) -> None:
-        _first_max(x[part], y[part], index[part], geometry)
-
-    blocking.parallel(task, _slices(x, geometry))
+    parts = _slices(x, geometry)
+    tasks = [_first_max(x[part], y[part], index[part], geometry) for part in parts]
+    blocking.parallel(do, tasks)
     return index
 
 
@@ -60,11 +59,9 @@ def gather(x: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
 def scatter(g: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dx: each g added to its window's cell number `index`."""
     dx = blocking.empty((len(g), *geometry.sizes, g.shape[-1]), g.dtype)
-
-    def task(part: slice) -> None:
-        _scatter(g[part], index[part], dx[part], geometry)
-
-    blocking.parallel(task, _slices(dx, geometry))
+    parts = _slices(dx, geometry)
+    tasks = [_scatter(g[part], index[part], dx[part], geometry) for part in parts]
+    blocking.parallel(do, tasks)
     return dx
 
 
@@ -73,13 +70,12 @@ def max_backward(
 ) -> np.ndarray:
     """dx of `max_pool`: `first_max`, then `scatter`, while a slice is in cache."""
     dx = blocking.empty(x.shape, x.dtype)
-
-    def task(part: slice) -> None:
-        index = blocking.empty(y[part].shape, _index_type(geometry))
-        _first_max(x[part], y[part], index, geometry)
-        _scatter(g[part], index, dx[part], geometry)
-
-    blocking.parallel(task, _slices(x, geometry))
+    index = blocking.empty(y.shape, _index_type(geometry))
+    tasks = []
+    for part in _slices(x, geometry):
+        steps = _first_max(x[part], y[part], index[part], geometry)
+        tasks.append(steps + _scatter(g[part], index[part], dx[part], geometry))
+    blocking.parallel(do, tasks)
     return dx
 
 
@@ -160,21 +156,23 @@ def _combine(
 
 def _first_max(
     x: np.ndarray, y: np.ndarray, index: np.ndarray, geometry: Geometry
-) -> None:
+) -> list[Step]:
     """The number of cells before the first that equals y; counting them is four times
     faster than writing numbers where a mask says so (benchmarks/kernels.py, "index").
     """
-    index[...] = 0
-    missed = np.ones(y.shape, bool)
+    missed, differs = (blocking.empty(y.shape, bool) for _ in range(2))
+    steps = [put(index, None, 0), put(missed, None, True)]
     for positions, inputs in cell_places(geometry)[:-1]:
-        here = missed[positions]
-        np.logical_and(here, x[inputs] != y[positions], out=here)
-        np.add(index, missed, out=index)
+        here, there = missed[positions], differs[positions]
+        steps.append((np.not_equal, x[inputs], y[positions], there))
+        steps.append((np.logical_and, here, there, here))
+        steps.append((np.add, index, missed, index))
+    return steps
 
 
 def _scatter(
     g: np.ndarray, index: np.ndarray, dx: np.ndarray, geometry: Geometry
-) -> None:
+) -> list[Step]:
     apart = all(s >= k for s, k in zip(geometry.strides, geometry.kernel, strict=True))
     tiled = apart and geometry.strides == geometry.kernel
     covered = tiled and all(
@@ -183,14 +181,18 @@ def _scatter(
             geometry.out, geometry.strides, geometry.sizes, geometry.pads, strict=True
         )
     )
-    if not covered:
-        dx[...] = 0
+    steps = [] if covered else [put(dx, None, 0)]
+    chosen = blocking.empty(index.shape, bool)
+    part = None if apart else blocking.empty(g.shape, g.dtype)
     for cell, (positions, inputs) in enumerate(cell_places(geometry)):
-        chosen = index[positions] == cell
-        if apart:
-            np.multiply(g[positions], chosen, out=dx[inputs])
+        here, target = chosen[positions], dx[inputs]
+        steps.append((np.equal, index[positions], cell, here))
+        if part is None:
+            steps.append((np.multiply, g[positions], here, target))
         else:
-            dx[inputs] += g[positions] * chosen
+            steps.append((np.multiply, g[positions], here, part[positions]))
+            steps.append((np.add, target, part[positions], target))
+    return steps
 
 
 def _at(axis: int, part: slice) -> tuple[slice, ...]:

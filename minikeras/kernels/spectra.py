@@ -18,7 +18,7 @@ import numpy as np
 from minikeras.kernels import blocking, fourier, products
 from minikeras.kernels.fourier import Plan
 from minikeras.kernels.windows import Geometry, Span
-from minikeras.kernels.workspace import Step
+from minikeras.kernels.workspace import Step, copy, put
 
 WIDTH = 1024  # numbers of a row in products by small matrices
 APART = 16  # numbers between rows, so that they do not share a set of the cache
@@ -106,23 +106,27 @@ class Images:
             both = self._matrices(*self._lengths, *at, half.dtype.char)
             self.tiles.append(_Tile((slice(None), *where), half, by_k, *both))
 
-    def begin(self, images: np.ndarray, part: slice) -> None:
+    def begin(self, images: np.ndarray, part: slice) -> list[Step]:
         """Transform some images along the first axis."""
-        for tile in self.tiles:
-            np.matmul(tile.first, _rows(images[tile.where]), out=tile.half[part])
+        return [
+            (np.matmul, tile.first, _rows(images[tile.where]), tile.half[part])
+            for tile in self.tiles
+        ]
 
-    def end(self, images: np.ndarray, part: slice) -> None:
+    def end(self, images: np.ndarray, part: slice) -> list[Step]:
         """Write some images from their transforms along the first axis."""
-        if self._overlap:
-            images[...] = 0
-        for tile in self.tiles:
-            view = images[tile.where]
-            if self._overlap:
-                found = blocking.empty(view.shape, view.dtype)
-                np.matmul(tile.first, tile.half[part], out=_rows(found))
-                view += found
-            else:
-                np.matmul(tile.first, tile.half[part], out=_rows(view))
+        views = [images[tile.where] for tile in self.tiles]
+        if not self._overlap:
+            return [
+                (np.matmul, tile.first, tile.half[part], _rows(view))
+                for tile, view in zip(self.tiles, views, strict=True)
+            ]
+        steps = [put(images, None, 0)]
+        for tile, view in zip(self.tiles, views, strict=True):
+            found = blocking.empty(view.shape, view.dtype)
+            steps.append((np.matmul, tile.first, tile.half[part], _rows(found)))
+            steps.append((np.add, view, found, view))
+        return steps
 
     def new_spectrum(self, spectra: Spectra, part: slice) -> np.ndarray:
         return spectra.new(len(self.shapes), part.stop - part.start, self.channels)
@@ -162,33 +166,44 @@ class Filters:
         matrices: Matrices,
     ) -> None:
         self.each = each[::-1] if turned else each
-        self._turned, self._matrices = turned, matrices
+        self._matrices = matrices
         self._lengths = tilings[0].length, tilings[1].length
         steps = zip(geometry.kernel, geometry.dilation, strict=True)
         self._at = [range(0, k * d, d) for k, d in steps]
-        self.shapes = [(self._lengths[0], geometry.kernel[1], prod(each))]
+        tall, columns = geometry.kernel
+        self.shapes: list[tuple[int, ...]] = [(self._lengths[0], columns, prod(each))]
+        if turned:
+            self.shapes.append((columns, tall, *self.each))
 
     def bind(self, halves: Sequence[np.ndarray]) -> None:
-        (self._half,) = halves
-        columns = self._half.shape[1]
-        by_k = self._half.reshape(self._lengths[0] // 2, 2 * columns, -1)
+        half, self._turned = halves[0], halves[1] if len(halves) > 1 else None
+        by_k = half.reshape(self._lengths[0] // 2, 2 * half.shape[1], -1)
         self._by_k = _cut(by_k)
+        self._columns = [_cut(half[:, column]) for column in range(half.shape[1])]
         tall, wide = self._at
         char = by_k.dtype.char
         self._first, self._second = self._matrices(*self._lengths, tall, wide, char)
 
-    def begin(self, w: np.ndarray, column: int) -> None:
-        """Transform one column of cells along the first axis."""
-        cells = w[:, column]
-        if self._turned:
-            cells = blocking.aligned(cells.swapaxes(1, 2))
-        rows = _cut(cells.reshape(len(cells), -1))
-        np.matmul(self._first, rows, out=_cut(self._half[:, column]))
+    def begin(self, w: np.ndarray) -> list[list[Step]]:
+        """Transform columns of cells along the first axis, each by itself."""
+        found: list[list[Step]] = []
+        for column, half in enumerate(self._columns):
+            cells = w[:, column]
+            steps: list[Step] = []
+            if self._turned is not None:
+                turned = self._turned[column]
+                steps.append(copy(cells.swapaxes(1, 2), turned))
+                cells = turned
+            rows = _cut(cells.reshape(len(cells), -1))
+            found.append([*steps, (np.matmul, self._first, rows, half)])
+        return found
 
-    def end(self, w: np.ndarray, column: int) -> None:
-        """Write one column of cells from its transform along the first axis."""
-        rows = w[:, column].reshape(len(w), -1)
-        np.matmul(self._first, _cut(self._half[:, column]), out=_cut(rows))
+    def end(self, w: np.ndarray) -> list[list[Step]]:
+        """Write columns of cells from their transforms along the first axis."""
+        return [
+            [(np.matmul, self._first, half, _cut(w[:, column].reshape(len(w), -1)))]
+            for column, half in enumerate(self._columns)
+        ]
 
     def to_spectrum(self, ks: slice, spectrum: np.ndarray) -> Step:
         return np.matmul, self._second, self._by_k[ks], _cut_cells(spectrum)

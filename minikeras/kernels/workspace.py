@@ -1,9 +1,12 @@
-"""Memory of a thread for programs: calls of kernels made once, with their arrays.
+"""Calls of NumPy that are listed before threads begin, and memory to keep them.
 
 Between two calls of NumPy a thread holds the interpreter, and on several threads every
-microsecond of that is one for which others may have to sleep. Where many calls follow
-each other for the same shapes, their arrays, views and order are a program that is made
-once and kept (benchmarks/kernels.py, "conv-fourier"). A program's arrays hold nothing
+microsecond of that is one for which others may have to sleep. So where a task has many
+short calls, they are a list by the time the threads begin, with all their arrays and
+views (benchmarks/kernels.py, "calls").
+
+Where the same shapes come again and again, such lists are a program that is made once
+and kept (benchmarks/kernels.py, "conv-fourier"). A program's arrays hold nothing
 between its runs, so all programs of a thread share the same memory.
 """
 
@@ -18,13 +21,31 @@ from minikeras.kernels import blocking
 
 MOST = 64  # programs
 
-Step = tuple[Callable[..., Any], np.ndarray, Any, np.ndarray]  # f, a, b, out
+Step = tuple[Callable[..., Any], Any, Any, np.ndarray]  # f, a, b, out
 
 
 def do(steps: Sequence[Step]) -> None:
     """Call NumPy a number of times, with hardly any Python in between."""
     for function, a, b, out in steps:
         function(a, b, out=out)
+
+
+def copy(x: np.ndarray, out: np.ndarray) -> Step:
+    """out = x."""
+    return _copy, x, None, out
+
+
+def put(x: np.ndarray, where: np.ndarray | None, value: float) -> Step:
+    """x[where] = value, or everywhere."""
+    return _put, value, where, x
+
+
+def _copy(x: np.ndarray, _: None, out: np.ndarray) -> None:
+    np.copyto(out, x)
+
+
+def _put(value: float, where: np.ndarray | None, out: np.ndarray) -> None:
+    out[... if where is None else where] = value
 
 
 _local = threading.local()
