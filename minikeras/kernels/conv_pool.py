@@ -21,7 +21,7 @@ import numpy as np
 from minikeras.kernels import blocking, conv_fourier, products
 from minikeras.kernels.conv import SHORT_RUN, _pad, _scatter
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
-from minikeras.kernels.workspace import Step, copy, do, put
+from minikeras.kernels.workspace import Step, copy, do, do_each, put
 
 # Up to this many numbers in a window the convolution is done again in the backward
 # pass: that is faster than to write its result and read it again.
@@ -101,16 +101,17 @@ def backward(
     tilings = conv_fourier.plan(geometry, len(x), w, wanted)
     if tilings is not None and not plan.wide:
         image = blocking.empty((len(x), *geometry.out, filters), x.dtype)
-        tasks = []
-        for index, part in enumerate(places):
-            blocks = kept[index]
+
+        def steps_of(index: int) -> list[Step]:
+            part, blocks = places[index], kept[index]
             steps: list[Step] = []
             if blocks is None:
                 blocks = plan.new_blocks(part.stop - part.start)
                 steps = [(plan.convolve_images, x[part], None, blocks)]
             more, grads = share_out(index, blocks)
-            tasks.append([*steps, *more, *plan.put(grads, image[part])])
-        blocking.parallel(do, tasks)
+            return [*steps, *more, *plan.put(grads, image[part])]
+
+        do_each(steps_of, range(len(places)))
         return conv_fourier.backward(x, w, None, image, geometry, tilings, wanted)
 
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None

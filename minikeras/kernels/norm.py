@@ -20,7 +20,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, norm_rows
 from minikeras.kernels.norm_rows import FAR, Stats, split
-from minikeras.kernels.workspace import Step, do
+from minikeras.kernels.workspace import Step, do, do_each
 
 # Numbers that one call of NumPy's inner loop should see: short rows are taken several
 # at a time (benchmarks/kernels.py, case "norm").
@@ -359,7 +359,7 @@ def _pieces(shape: tuple[int, ...], itemsize: int) -> list[Piece]:
 
 def _for_each(steps_of: Callable[[Piece], list[Step]], pieces: list[Piece]) -> None:
     if len(pieces) != 1:
-        blocking.parallel(do, [steps_of(piece) for piece in pieces])
+        do_each(steps_of, pieces)
         return
     with np.errstate(all="ignore"):  # no BLAS here to hold to one thread
         do(steps_of(pieces[0]))

@@ -18,7 +18,7 @@ import numpy as np
 
 from minikeras.kernels import blocking
 from minikeras.kernels.windows import Geometry, Place, axis_overlaps, cell_places
-from minikeras.kernels.workspace import Step, do, put
+from minikeras.kernels.workspace import Step, do_each, put
 
 Ufunc = Callable[..., np.ndarray]
 
@@ -37,9 +37,11 @@ def max_pool(x: np.ndarray, geometry: Geometry) -> np.ndarray:
 def first_max(x: np.ndarray, y: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Number of the first cell of each window of x that equals its maximum y."""
     index = blocking.empty(y.shape, _index_type(geometry))
-    parts = _slices(x, geometry)
-    tasks = [_first_max(x[part], y[part], index[part], geometry) for part in parts]
-    blocking.parallel(do, tasks)
+
+    def steps_of(part: slice) -> list[Step]:
+        return _first_max(x[part], y[part], index[part], geometry)
+
+    do_each(steps_of, _slices(x, geometry))
     return index
 
 
@@ -59,9 +61,11 @@ def gather(x: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
 def scatter(g: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dx: each g added to its window's cell number `index`."""
     dx = blocking.empty((len(g), *geometry.sizes, g.shape[-1]), g.dtype)
-    parts = _slices(dx, geometry)
-    tasks = [_scatter(g[part], index[part], dx[part], geometry) for part in parts]
-    blocking.parallel(do, tasks)
+
+    def steps_of(part: slice) -> list[Step]:
+        return _scatter(g[part], index[part], dx[part], geometry)
+
+    do_each(steps_of, _slices(dx, geometry))
     return dx
 
 
@@ -70,12 +74,13 @@ def max_backward(
 ) -> np.ndarray:
     """dx of `max_pool`: `first_max`, then `scatter`, while a slice is in cache."""
     dx = blocking.empty(x.shape, x.dtype)
-    index = blocking.empty(y.shape, _index_type(geometry))
-    tasks = []
-    for part in _slices(x, geometry):
-        steps = _first_max(x[part], y[part], index[part], geometry)
-        tasks.append(steps + _scatter(g[part], index[part], dx[part], geometry))
-    blocking.parallel(do, tasks)
+
+    def steps_of(part: slice) -> list[Step]:
+        index = blocking.empty(y[part].shape, _index_type(geometry))
+        steps = _first_max(x[part], y[part], index, geometry)
+        return steps + _scatter(g[part], index, dx[part], geometry)
+
+    do_each(steps_of, _slices(x, geometry))
     return dx
 
 

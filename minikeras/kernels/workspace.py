@@ -3,7 +3,8 @@
 Between two calls of NumPy a thread holds the interpreter, and on several threads every
 microsecond of that is one for which others may have to sleep. So where a task has many
 short calls, they are a list by the time the threads begin, with all their arrays and
-views (benchmarks/kernels.py, "calls").
+views (benchmarks/kernels.py, "calls"). That takes memory for all tasks at once: where
+there are many, their calls are long, and each task lists its own.
 
 Where the same shapes come again and again, such lists are a program that is made once
 and kept (benchmarks/kernels.py, "conv-fourier"). A program's arrays hold nothing
@@ -13,14 +14,16 @@ between its runs, so all programs of a thread share the same memory.
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from minikeras.kernels import blocking
 
 MOST = 64  # programs
+FEW = 8  # tasks whose memory may be taken at once
 
+Item = TypeVar("Item")
 Step = tuple[Callable[..., Any], Any, Any, np.ndarray]  # f, a, b, out
 
 
@@ -28,6 +31,14 @@ def do(steps: Sequence[Step]) -> None:
     """Call NumPy a number of times, with hardly any Python in between."""
     for function, a, b, out in steps:
         function(a, b, out=out)
+
+
+def do_each(steps_of: Callable[[Item], Sequence[Step]], items: Sequence[Item]) -> None:
+    """Do what `steps_of` lists for each item, on several threads."""
+    if len(items) <= FEW:
+        blocking.parallel(do, [steps_of(item) for item in items])
+    else:
+        blocking.parallel(lambda item: do(steps_of(item)), items)
 
 
 def copy(x: np.ndarray, out: np.ndarray) -> Step:

@@ -6,6 +6,7 @@ from weakref import WeakSet
 import numpy as np
 import pytest
 
+from minikeras import config
 from minikeras.kernels import blocking, workspace
 from minikeras.kernels.workspace import Workspace
 
@@ -100,3 +101,32 @@ def test_memory_is_counted_and_released(alone):
     assert blocking.kept_bytes() == 0
     kept[0][...] = 1.0  # one that runs keeps its memory to its end
     assert memory.program("a", list) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, workspace.FEW, workspace.FEW + 1, 40])
+def test_few_tasks_are_listed_before_any_begins_many_one_by_one(count):
+    """As many as `FEW` may take their memory at once."""
+    events = []
+
+    def steps_of(item):
+        events.append("listed")
+        return [(lambda a, b, out: events.append("done"), None, None, None)] * 2
+
+    config.set_threads(1)
+    try:
+        workspace.do_each(steps_of, range(count))
+    finally:
+        config.set_threads(None)
+    if count <= workspace.FEW:
+        assert events == ["listed"] * count + ["done"] * 2 * count
+    else:
+        assert events == ["listed", "done", "done"] * count
+
+
+def test_steps_that_copy_and_put():
+    x, y = np.arange(6.0).reshape(2, 3), np.zeros((3, 2))
+    workspace.do([workspace.copy(x.T, y), workspace.put(x, x > 3, -1.0)])
+    assert y.tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert x.tolist() == [[0, 1, 2], [3, -1, -1]]
+    workspace.do([workspace.put(y, None, 7.0)])
+    assert (y == 7).all()
