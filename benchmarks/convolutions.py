@@ -14,7 +14,7 @@ from minikeras.kernels import (
     pool,
 )
 from minikeras.kernels.windows import geometry, transposed_geometry
-from minikeras.kernels.workspace import workspace
+from minikeras.kernels.workspace import do_each, workspace
 from minikeras.ops.conv_norm import convolve_normalized
 from minikeras.ops.convolution import merge_groups
 from minikeras.ops.standardize import normalize_by
@@ -83,17 +83,15 @@ def _scatter_ways(shape):
 
     def run(scatter):
         dx = blocking.empty(x.shape, x.dtype)
-        blocking.parallel(
-            lambda part: scatter(g[part], dx[part]),
-            conv._slices(g, w, where, x.shape[-1]),
-        )
+        parts = conv.slices(g, w, where, x.shape[-1])
+        do_each(lambda part: scatter(g[part], dx[part]), parts)
 
     report(
         f"input gradient {shape}",
         {
             "cells": lambda: run(conv._scatter_by_cells(w, where, 1)),
             "windows": lambda: run(conv._scatter_by_windows(w, where)),
-            "chosen": lambda: run(conv._scatter(w, where, 1)),
+            "chosen": lambda: run(conv.scattering(w, where, 1)),
         },
     )
 
@@ -102,7 +100,7 @@ def columns_case():
     """Copying windows row by row, or transposed where their runs are short."""
     for shape in SHAPES:
         x, w, _, where = convolution(shape)
-        padded = conv._pad(x[:8], where)
+        padded = conv.padded(x[:8], where)
         view = conv.sliding(padded, where.out, where.kernel, (1, 1), (1, 1))
         flat = view.transpose(3, 4, 5, 0, 1, 2)
         rows, across = np.empty(view.shape, "f4"), np.empty(flat.shape, "f4")

@@ -16,7 +16,7 @@ from benchmarks.timing import report
 from minikeras.kernels import (
     adaptive,
     blocking,
-    conv,
+    dense,
     embedding,
     norm,
     norm_rows,
@@ -277,7 +277,7 @@ def norm_relu_case():
             f"its backward, {rows} rows of {columns}",
             {
                 "one after the other": lambda f=backward, g=g, y=y: f(
-                    conv.mask_by_output(g, y), None
+                    dense.mask_by_output(g, y), None
                 ),
                 "in one pass": lambda f=backward, g=g, y=y: f(g, y),
                 "without ReLU": lambda f=backward, g=g: f(g, None),

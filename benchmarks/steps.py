@@ -15,7 +15,7 @@ from benchmarks.settings import replaced
 from benchmarks.timing import report
 from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
-from minikeras.kernels import blocking, conv, dense, destinations, update
+from minikeras.kernels import blocking, dense, destinations, update
 from minikeras.ops import log_loss, nn
 from minikeras.ops.base import primitive
 from minikeras.training.step import backpropagate
@@ -128,7 +128,7 @@ def relu_case():
         g, y = np.ones(count, "f4"), np.ones(count, "f4")
 
         def run(g=g, y=y):
-            conv.mask_by_output(g, y)
+            dense.mask_by_output(g, y)
 
         report(
             f"mask of {count} numbers",

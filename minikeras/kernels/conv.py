@@ -24,15 +24,16 @@ from minikeras.kernels import (
     destinations,
     products,
 )
-from minikeras.kernels.dense import mask_by_output, sum_rows, with_each
+from minikeras.kernels.dense import masked, sum_rows, with_each
 from minikeras.kernels.windows import Geometry, cell_places, sliding
-from minikeras.kernels.workspace import Step, do
+from minikeras.kernels.workspace import Step, copy, do, do_each, put
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16
 BLAS_TYPES = "fd"
 
 GroupPart = tuple[np.ndarray, slice, slice]  # filter, channels of x, filters of y
+Scatter = Callable[[np.ndarray, np.ndarray], list[Step]]  # of g, to dx
 Pass = tuple[np.ufunc, np.ndarray | None]  # a function of each row and a vector
 
 
@@ -101,19 +102,18 @@ def _convolve_windows(
     places, by_rows = _forward_slices(x, w, geometry, groups)
     by_cell = conv_rows.matrices(w) if by_rows else w
 
-    def task(part: slice) -> None:
+    def steps_of(part: slice) -> list[Step]:
         rows = y[part].reshape(-1, filters)
-        padded = _pad(x[part], geometry)
-        if by_rows and conv_rows.fits(geometry, channels, filters, len(padded)):
-            conv_rows.convolve(padded, by_cell, geometry, y[part])
-        elif groups == 1:
-            products.multiply(_columns(padded, geometry), parts[0][0], rows)
+        steps, inputs = pad(x[part], geometry)
+        if by_rows and conv_rows.fits(geometry, channels, filters, len(inputs)):
+            steps += conv_rows.convolve(inputs, by_cell, geometry, y[part])
         else:
             for w2d, of_x, of_y in parts:
-                rows[:, of_y] = _columns(padded[..., of_x], geometry) @ w2d
-        do(finish(rows))
+                more, matrix = columns(inputs[..., of_x], geometry)
+                steps += [*more, (products.multiply, matrix, w2d, rows[:, of_y])]
+        return steps + finish(rows)
 
-    blocking.parallel(task, places)
+    do_each(steps_of, places)
     return y
 
 
@@ -129,7 +129,7 @@ def _forward_slices(
         longest = places[0].stop if places else 0
         if conv_rows.fits(geometry, channels, filters, longest):
             return places, True
-    return _slices(x, w, geometry, channels), False
+    return slices(x, w, geometry, channels), False
 
 
 def input_gradient(
@@ -141,10 +141,8 @@ def input_gradient(
         return conv_fourier.backward(None, w, None, g, geometry, tilings, "x")[0]
     channels = w.shape[-2] * groups
     dx = blocking.empty((len(g), *geometry.sizes, channels), g.dtype)
-    scatter = _scatter(w, geometry, groups)
-    blocking.parallel(
-        lambda part: scatter(g[part], dx[part]), _slices(g, w, geometry, channels)
-    )
+    scatter = scattering(w, geometry, groups)
+    do_each(lambda part: scatter(g[part], dx[part]), slices(g, w, geometry, channels))
     return dx
 
 
@@ -181,31 +179,35 @@ def backward(
     if "w" in wanted:
         # Every slice has a sum of its own: few slices for a large filter.
         most = max(blocking.MIN_SLICES, (8 << 20) // max(1, w.nbytes))
-    places = _slices(x, w, geometry, channels, most, by_rows)
+    places = slices(x, w, geometry, channels, most, by_rows)
     sums_w = None
     if "w" in wanted:
         sums_w = blocking.empty((len(places), *w.shape), x.dtype)
     sums_b = np.empty((len(places), filters), x.dtype) if "b" in wanted else None
-    scatter = _scatter(w, geometry, groups) if dx is not None else None
+    scatter = scattering(w, geometry, groups) if dx is not None else None
 
-    def task(index: int) -> None:
+    def steps_of(index: int) -> list[Step]:
         part = places[index]
         grad = g[part]
+        steps: list[Step] = []
         if relu_output is not None:
-            grad = mask_by_output(grad, relu_output[part])
+            steps, grad = masked(grad, relu_output[part])
         rows = grad.reshape(-1, filters)
         if sums_b is not None:
-            do(sum_rows(rows, sums_b[index]))
+            steps += sum_rows(rows, sums_b[index])
         if sums_w is not None:
-            padded = _pad(x[part], geometry)
+            more, inputs = pad(x[part], geometry)
+            steps += more
+            found = sums_w[index]
             if by_rows:
-                conv_rows.filter_gradient(padded, grad, geometry, sums_w[index])
+                steps += conv_rows.filter_gradient(inputs, grad, geometry, found)
             else:
-                _filter_sums(padded, rows, geometry, parts, sums_w[index])
+                steps += _filter_sums(inputs, rows, geometry, parts, found)
         if scatter is not None and dx is not None:
-            scatter(grad, dx[part])
+            steps += scatter(grad, dx[part])
+        return steps
 
-    blocking.parallel(task, range(len(places)))
+    do_each(steps_of, range(len(places)))
     dw = None
     if sums_w is not None:
         dw = blocking.sum_first(sums_w, destinations.gradient_of(w, x.dtype))
@@ -219,20 +221,21 @@ def _filter_sums(
     geometry: Geometry,
     parts: list[GroupPart],
     out: np.ndarray,
-) -> None:
+) -> list[Step]:
     """dw of a slice from copied windows; rows are those of g."""
     total = out.reshape(-1, out.shape[-1])
+    steps: list[Step] = []
     for _, of_x, of_y in parts:
-        columns = _columns(padded[..., of_x], geometry)
-        if len(parts) == 1 and columns.flags.c_contiguous:
-            products.multiply_turned(columns, rows, total)
-        elif len(parts) == 1:
-            np.matmul(columns.T, rows, out=total)
+        more, matrix = columns(padded[..., of_x], geometry)
+        steps += more
+        if len(parts) == 1 and matrix.flags.c_contiguous:
+            steps.append((products.multiply_turned, matrix, rows, total))
         else:
-            total[:, of_y] = columns.T @ rows[:, of_y]
+            steps.append((np.matmul, matrix.T, rows[:, of_y], total[:, of_y]))
+    return steps
 
 
-def _slices(
+def slices(
     x: np.ndarray,
     w: np.ndarray,
     geometry: Geometry,
@@ -261,9 +264,11 @@ def _group_parts(w: np.ndarray, groups: int) -> list[GroupPart]:
     ]
 
 
-def _pad(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+def pad(x: np.ndarray, geometry: Geometry) -> tuple[list[Step], np.ndarray]:
+    """x (N, S, C) with zeros around it."""
     if not any(before or after for before, after in geometry.pads):
-        return x
+        return [], x
+    steps: list[Step] = []
     padded = blocking.empty((len(x), *geometry.padded, x.shape[-1]), x.dtype)
     inner = padded
     for axis, (size, (before, after)) in enumerate(
@@ -272,37 +277,42 @@ def _pad(x: np.ndarray, geometry: Geometry) -> np.ndarray:
         outer, along = inner, (slice(None),) * (1 + axis)
         inner = outer[along + (slice(before, before + size),)]
         if before:
-            outer[along + (slice(before),)] = 0
+            steps.append(put(outer[along + (slice(before),)], None, 0))
         if after:
-            outer[along + (slice(before + size, None),)] = 0
-    inner[...] = x
-    return padded
+            steps.append(put(outer[along + (slice(before + size, None),)], None, 0))
+    steps.append(copy(x, inner))
+    return steps, padded
 
 
-def _columns(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+def padded(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """The same at once."""
+    steps, found = pad(x, geometry)
+    do(steps)
+    return found
+
+
+def columns(x: np.ndarray, geometry: Geometry) -> tuple[list[Step], np.ndarray]:
     """Windows of a padded x as a matrix (N * O, K * C)."""
     channels = x.shape[-1]
     shape = (len(x) * geometry.positions, geometry.cells * channels)
     if geometry.cells == 1 and set(geometry.strides) == {1}:
-        return x.reshape(shape)
+        return [], x.reshape(shape)
     view = sliding(
         x, geometry.out, geometry.kernel, geometry.strides, geometry.dilation
     )
     run = channels * (geometry.kernel[-1] if geometry.dilation[-1] == 1 else 1)
     if run >= SHORT_RUN:
-        columns = blocking.empty(view.shape, x.dtype)
-        np.copyto(columns, view)
-        return columns.reshape(shape)
+        found = blocking.empty(view.shape, x.dtype)
+        return [copy(view, found)], found.reshape(shape)
     rank = len(geometry.out)
     order = (*range(1 + rank, view.ndim), *range(1 + rank))  # (K, C, N, O)
     view = view.transpose(order)
-    columns = blocking.empty(view.shape, x.dtype)
-    np.copyto(columns, view)
-    return columns.reshape(shape[::-1]).T
+    found = blocking.empty(view.shape, x.dtype)
+    return [copy(view, found)], found.reshape(shape[::-1]).T
 
 
-def _scatter(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
-    """A function that writes dx of a slice, by the cheapest of three ways."""
+def scattering(w: np.ndarray, geometry: Geometry, groups: int) -> Scatter:
+    """What writes dx of a slice, by the cheapest of three ways."""
     filters, channels = w.shape[-1], w.shape[-2] * groups
 
     @cache
@@ -310,20 +320,19 @@ def _scatter(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
         return conv_rows.matrices_back(w)
 
     @cache
-    def by_copies() -> Any:
+    def by_copies() -> Scatter:
         return _scatter_by_copies(w, geometry, groups)
 
-    def scatter(g: np.ndarray, dx: np.ndarray) -> None:
+    def scatter(g: np.ndarray, dx: np.ndarray) -> list[Step]:
         alike = groups == 1 and g.dtype.char in BLAS_TYPES
         if alike and conv_rows.fits_back(geometry, channels, filters, len(g)):
-            conv_rows.input_gradient(g, by_rows(), geometry, dx)
-        else:
-            by_copies()(g, dx)
+            return conv_rows.input_gradient(g, by_rows(), geometry, dx)
+        return by_copies()(g, dx)
 
     return scatter
 
 
-def _scatter_by_copies(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
+def _scatter_by_copies(w: np.ndarray, geometry: Geometry, groups: int) -> Scatter:
     dense = set(geometry.strides) == {1} and groups == 1
     if dense and all(
         before < reach and after < reach
@@ -334,7 +343,7 @@ def _scatter_by_copies(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
     return _scatter_by_cells(w, geometry, groups)
 
 
-def _scatter_by_windows(w: np.ndarray, geometry: Geometry) -> Any:
+def _scatter_by_windows(w: np.ndarray, geometry: Geometry) -> Scatter:
     """With stride 1, dx is g padded and convolved with the filter turned around."""
     rank = len(geometry.kernel)
     turned = np.flip(w, tuple(range(rank))).swapaxes(-1, -2)
@@ -345,30 +354,33 @@ def _scatter_by_windows(w: np.ndarray, geometry: Geometry) -> Any:
     )
     reverse = geometry._replace(sizes=geometry.out, out=geometry.sizes, pads=pads)
 
-    def scatter(g: np.ndarray, dx: np.ndarray) -> None:
-        columns = _columns(_pad(g, reverse), reverse)
-        products.multiply(columns, matrix, dx.reshape(-1, w.shape[-2]))
+    def scatter(g: np.ndarray, dx: np.ndarray) -> list[Step]:
+        steps, around = pad(g, reverse)
+        more, windows = columns(around, reverse)
+        rows = dx.reshape(-1, w.shape[-2])
+        return [*steps, *more, (products.multiply, windows, matrix, rows)]
 
     return scatter
 
 
-def _scatter_by_cells(w: np.ndarray, geometry: Geometry, groups: int) -> Any:
+def _scatter_by_cells(w: np.ndarray, geometry: Geometry, groups: int) -> Scatter:
     """For each cell of the window one product, added to the input cells it meets."""
     size, filters = w.shape[-2], w.shape[-1] // groups
     turned = w.reshape(-1, size, groups, filters).transpose(2, 0, 3, 1)
     by_cell = blocking.aligned(turned)  # (G, cells, F/G, C/G)
     parts = _group_parts(w, groups)
 
-    def scatter(g: np.ndarray, dx: np.ndarray) -> None:
+    def scatter(g: np.ndarray, dx: np.ndarray) -> list[Step]:
         rows = g.reshape(-1, g.shape[-1])
-        dx[...] = 0
+        steps = [put(dx, None, 0)]
         product = blocking.empty((len(rows), size), g.dtype)
         grid = product.reshape(len(g), *geometry.out, size)
         for (_, of_x, of_y), matrices in zip(parts, by_cell, strict=True):
             for matrix, place in zip(matrices, cell_places(geometry), strict=True):
-                products.multiply(rows[:, of_y], matrix, product)
+                steps.append((products.multiply, rows[:, of_y], matrix, product))
                 positions, inputs = place
                 target = dx[..., of_x][inputs]
-                target += grid[positions]
+                steps.append((np.add, target, grid[positions], target))
+        return steps
 
     return scatter

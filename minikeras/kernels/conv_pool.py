@@ -14,14 +14,15 @@ them long: between calls threads wait for one another.
 Pooling windows must not overlap, have no padding, and lie side by side.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minikeras.kernels import blocking, conv_fourier, products
-from minikeras.kernels.conv import SHORT_RUN, _pad, _scatter
+from minikeras.kernels.conv import SHORT_RUN, pad, scattering
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
-from minikeras.kernels.workspace import Step, copy, do, do_each, put
+from minikeras.kernels.workspace import Step, copy, do_each, put
 
 # Up to this many numbers in a window the convolution is done again in the backward
 # pass: that is faster than to write its result and read it again.
@@ -58,19 +59,18 @@ def forward(
     keep = keep and geometry.cells * x.shape[-1] > CHEAP_WINDOW
     kept: Kept = [None] * len(plan.slices)
 
-    def task(index: int) -> None:
+    largest = partial(np.maximum.reduce, initial=0) if relu else np.maximum.reduce
+
+    def steps_of(index: int) -> list[Step]:
         part = plan.slices[index]
+        steps, columns = plan.columns(x[part])
         blocks = plan.new_blocks(part.stop - part.start)
-        plan.convolve(plan.columns(x[part]), blocks)
         if keep:
             kept[index] = blocks
         rows = y[part].reshape(-1, filters)
-        if relu:
-            np.maximum.reduce(blocks, axis=0, out=rows, initial=0)
-        else:
-            np.maximum.reduce(blocks, axis=0, out=rows)
+        return [*steps, plan.convolve(columns, blocks), (largest, blocks, 0, rows)]
 
-    blocking.parallel(task, range(len(plan.slices)))
+    do_each(steps_of, range(len(plan.slices)))
     return y, kept
 
 
@@ -103,11 +103,13 @@ def backward(
         image = blocking.empty((len(x), *geometry.out, filters), x.dtype)
 
         def steps_of(index: int) -> list[Step]:
-            part, blocks = places[index], kept[index]
+            part = places[index]
             steps: list[Step] = []
+            blocks = kept[index]
             if blocks is None:
+                steps, columns = plan.columns(x[part])
                 blocks = plan.new_blocks(part.stop - part.start)
-                steps = [(plan.convolve_images, x[part], None, blocks)]
+                steps.append(plan.convolve(columns, blocks))
             more, grads = share_out(index, blocks)
             return [*steps, *more, *plan.put(grads, image[part])]
 
@@ -116,25 +118,24 @@ def backward(
 
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     sums = blocking.empty((len(places), *plan.sum_shape), x.dtype)
-    scatter = _scatter(w, geometry, 1) if dx is not None else None
+    scatter = scattering(w, geometry, 1) if dx is not None else None
 
-    def task(index: int) -> None:
+    def steps_of_windows(index: int) -> list[Step]:
         part = places[index]
-        columns = plan.columns(x[part])
+        steps, columns = plan.columns(x[part])
         blocks = kept[index]
         if blocks is None:
             blocks = plan.new_blocks(part.stop - part.start)
-            plan.convolve(columns, blocks)
-        steps, grads = share_out(index, blocks)
-        do(steps)
-        plan.filter_sums(columns, grads, sums[index])
+            steps.append(plan.convolve(columns, blocks))
+        more, grads = share_out(index, blocks)
+        steps += [*more, plan.filter_sums(columns, grads, sums[index])]
         if scatter is not None and dx is not None:
             shape = len(x[part]), *geometry.out, filters
             image = blocking.empty(shape, x.dtype)
-            do(plan.put(grads, image))
-            scatter(image, dx[part])
+            steps += plan.put(grads, image) + scatter(image, dx[part])
+        return steps
 
-    blocking.parallel(task, range(len(places)))
+    do_each(steps_of_windows, range(len(places)))
     dw, db = plan.fold(blocking.sum_first(sums))
     return dx, dw if "w" in wanted else None, db if "b" in wanted else None
 
@@ -217,9 +218,10 @@ class _Plan:
             for cell in np.ndindex(*self.pool.kernel)
         ]
 
-    def columns(self, x: np.ndarray) -> np.ndarray:
+    def columns(self, x: np.ndarray) -> tuple[list[Step], np.ndarray]:
         """Windows of a slice as a matrix: for all cells, or one below the other."""
-        padded, where = _pad(x, self.geometry), self.windows
+        steps, padded = pad(x, self.geometry)
+        where = self.windows
         view = sliding(padded, where.out, where.kernel, where.strides, where.dilation)
         rank = len(where.out)
         if self.wide:
@@ -228,9 +230,8 @@ class _Plan:
             rows = len(x) * self.pool.positions
             columns = blocking.empty((self.sum_shape[1], rows), x.dtype)
             inner = columns[: len(columns) - self.ones]
-            columns[len(inner) :] = 1
-            np.copyto(inner.reshape(view.shape), view)
-            return columns.T
+            steps.append(put(columns[len(inner) :], None, 1))
+            return [*steps, copy(view, inner.reshape(view.shape))], columns.T
         view = view[self._covered()].reshape(
             len(x), *self._split(), *where.kernel, x.shape[-1]
         )
@@ -238,9 +239,8 @@ class _Plan:
         rows = view.size // (self.sum_shape[1] - self.ones)
         columns = blocking.empty((rows, self.sum_shape[1]), x.dtype)
         inner = columns[:, : columns.shape[1] - self.ones]
-        columns[:, inner.shape[1] :] = 1
-        np.copyto(inner.reshape(view.shape), view)
-        return columns
+        steps.append(put(columns[:, inner.shape[1] :], None, 1))
+        return [*steps, copy(view, inner.reshape(view.shape))], columns
 
     def _covered(self) -> tuple[slice, ...]:
         covered = zip(self.pool.out, self.pool.kernel, strict=True)
@@ -262,27 +262,21 @@ class _Plan:
         shape = self.pool.cells, rows, self.w.shape[-1]
         return blocking.empty(shape, self.w.dtype)
 
-    def convolve(self, columns: np.ndarray, out: np.ndarray) -> None:
+    def convolve(self, columns: np.ndarray, out: np.ndarray) -> Step:
         """Write the convolved blocks of a slice."""
         if self.wide:
-            products.multiply_each(columns, self.matrices, out)
-        else:
-            flat = out.reshape(-1, out.shape[-1])
-            products.multiply(columns, self.matrices[0], flat)
-
-    def convolve_images(self, x: np.ndarray, _: None, out: np.ndarray) -> None:
-        """The same for images, as one of the calls of a list."""
-        self.convolve(self.columns(x), out)
+            return products.multiply_each, columns, self.matrices, out
+        flat = out.reshape(-1, out.shape[-1])
+        return products.multiply, columns, self.matrices[0], flat
 
     def filter_sums(
         self, columns: np.ndarray, blocks: np.ndarray, out: np.ndarray
-    ) -> None:
+    ) -> Step:
         """This slice's part of dw and db, still in the form of `sum_shape`."""
         if self.wide:
-            np.matmul(columns.T, blocks, out=out)
-        else:
-            flat = blocks.reshape(len(columns), -1)
-            products.multiply_turned(columns, flat, out[0])
+            return np.matmul, columns.T, blocks, out
+        flat = blocks.reshape(len(columns), -1)
+        return products.multiply_turned, columns, flat, out[0]
 
     def fold(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """dw and db from the sums of all slices."""

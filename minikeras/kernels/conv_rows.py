@@ -27,6 +27,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, products
 from minikeras.kernels.windows import Geometry, axis_overlaps, sliding
+from minikeras.kernels.workspace import Step, copy, put
 
 SHORTEST_ROW = 32  # numbers
 SHORTEST_WIDTH = 64  # numbers of a window beside the first axis, for dw
@@ -102,9 +103,9 @@ def matrices_back(w: np.ndarray) -> np.ndarray:
 
 def convolve(
     padded: np.ndarray, by_cell: np.ndarray, geometry: Geometry, y: np.ndarray
-) -> None:
+) -> list[Step]:
     """Write y (N, O, F) of a padded x."""
-    padded = np.ascontiguousarray(padded)
+    steps, padded = _in_one_run(padded)
     kernel, strides, dilation = geometry.kernel, geometry.strides, geometry.dilation
     if len(kernel) == 1:  # the samples are the rows above one another
         padded, y = padded[None], y[None]
@@ -112,9 +113,9 @@ def convolve(
     *outer, above, along = y.shape[1:-1]
     run, filters = by_cell.shape[1:]
     block = products.good_block(above, run, filters)
-    steps = [s * n for s, n in zip(padded.strides[1:-1], strides, strict=True)]
+    jumps = [s * n for s, n in zip(padded.strides[1:-1], strides, strict=True)]
     shape = (len(y), *outer, above // block, along, block)
-    by = (padded.strides[0], *steps[:-2], steps[-2] * block, steps[-1], steps[-2])
+    by = (padded.strides[0], *jumps[:-2], jumps[-2] * block, jumps[-1], jumps[-2])
     part = y
     for cell, matrix in zip(np.ndindex(*kernel[:-1]), by_cell, strict=True):
         starts = zip(cell, dilation, padded.strides[1:], strict=False)
@@ -123,36 +124,35 @@ def convolve(
             (*shape, run), y.dtype, padded, offset, (*by, padded.itemsize)
         )
         split = part.reshape(len(y), *outer, above // block, block, along, filters)
-        np.matmul(rows, matrix, out=split.swapaxes(-3, -2))
+        steps.append((np.matmul, rows, matrix, split.swapaxes(-3, -2)))
         if part is not y:
-            y += part
+            steps.append((np.add, y, part, y))
         elif len(by_cell) > 1:
             part = blocking.empty(y.shape, y.dtype)
+    return steps
 
 
 def input_gradient(
     g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, dx: np.ndarray
-) -> None:
+) -> list[Step]:
     """Write dx (N, S, C) for an output gradient g (N, O, F)."""
-    g = np.ascontiguousarray(g)
+    steps, g = _in_one_run(g)
     parts = blocking.empty((len(by_cell), *g.shape[:-2], *dx.shape[-2:]), g.dtype)
-    _by_cells(g, by_cell, geometry, parts)
+    steps += _by_cells(g, by_cell, geometry, parts)
     # With padding there is a cell whose windows meet every input.
     places = _outer_places(geometry)
     full = next((i for i, (w, x) in enumerate(places) if w == x == _ALL[: len(w)]), -1)
-    if full < 0:
-        dx[...] = 0
-    else:
-        np.copyto(dx, parts[full])
+    steps.append(put(dx, None, 0) if full < 0 else copy(parts[full], dx))
     for index, (positions, inputs) in enumerate(places):
         if index != full:
             target = dx[inputs]
-            target += parts[index][positions]
+            steps.append((np.add, target, parts[index][positions], target))
+    return steps
 
 
 def filter_gradient(
     padded: np.ndarray, g: np.ndarray, geometry: Geometry, dw: np.ndarray
-) -> None:
+) -> list[Step]:
     """Write dw (K, C, F) of a padded x and an output gradient g (N, O, F)."""
     reach, out = geometry.padded[0], geometry.out
     view = sliding(
@@ -162,27 +162,29 @@ def filter_gradient(
         (1, *geometry.strides[1:]),
         geometry.dilation,
     )
-    windows = _first_axis_first(view).reshape(reach, -1, dw[0].size // dw.shape[-1])
-    rows = _first_axis_first(g).reshape(-1, g.shape[-1])
+    steps, windows = _in_one_run(view.swapaxes(0, 1))
+    more, grads = _in_one_run(g.swapaxes(0, 1))
+    steps += more
+    windows = windows.reshape(reach, -1, dw[0].size // dw.shape[-1])
+    rows = grads.reshape(-1, g.shape[-1])
     for cell, found in enumerate(dw):
         start = cell * geometry.dilation[0]
         matrix = windows[start : start + out[0]].reshape(len(rows), -1)
-        products.multiply_turned(matrix, rows, found.reshape(-1, g.shape[-1]))
+        total = found.reshape(-1, g.shape[-1])
+        steps.append((products.multiply_turned, matrix, rows, total))
+    return steps
 
 
-def _first_axis_first(x: np.ndarray) -> np.ndarray:
-    """(N, A, ...) as (A, N, ...) in one run."""
-    turned = x.swapaxes(0, 1)
-    if turned.flags.c_contiguous:
-        return turned
-    copy = blocking.empty(turned.shape, x.dtype)
-    np.copyto(copy, turned)
-    return copy
+def _in_one_run(x: np.ndarray) -> tuple[list[Step], np.ndarray]:
+    if x.flags.c_contiguous:
+        return [], x
+    run = blocking.empty(x.shape, x.dtype)
+    return [copy(x, run)], run
 
 
 def _by_cells(
     g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, parts: np.ndarray
-) -> None:
+) -> list[Step]:
     """Write the part of dx that each cell of all axes but the last is to have."""
     size, channels = parts.shape[-2:]
     width, (along, filters) = geometry.kernel[-1], g.shape[-2:]
@@ -190,6 +192,7 @@ def _by_cells(
     block = products.good_block(count, width * filters, channels)
     split = parts.reshape(len(by_cell), -1, block, size, channels).swapaxes(2, 3)
     step, row = filters * g.itemsize, along * filters * g.itemsize
+    steps: list[Step] = []
     for inputs, first, last in _meetings(geometry):
         start = inputs.start + geometry.pads[-1][0] - width + 1
         matrix = by_cell[:, (first - start) * filters : (last - start) * filters]
@@ -200,7 +203,8 @@ def _by_cells(
             first * step,
             (block * row, step, row, g.itemsize),
         )
-        np.matmul(rows, matrix[:, None, None], out=split[:, :, inputs])
+        steps.append((np.matmul, rows, matrix[:, None, None], split[:, :, inputs]))
+    return steps
 
 
 Place = tuple[tuple[slice, ...], tuple[slice, ...]]

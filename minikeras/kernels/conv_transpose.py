@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking
-from minikeras.kernels.conv import _columns, _pad, _scatter, _slices
-from minikeras.kernels.dense import mask_by_output
+from minikeras.kernels import blocking, conv
+from minikeras.kernels.dense import masked, sum_rows
 from minikeras.kernels.windows import Geometry
+from minikeras.kernels.workspace import Step, copy, do_each, put
 
 
 def convolve_transposed(
@@ -30,19 +30,20 @@ def convolve_transposed(
     if geometry.strides[-1] > 1 and geometry.dilation[-1] == 1:
         scatter = _scatter_by_blocks(w, geometry)
     else:
-        scatter = _scatter(w, geometry, 1)
+        scatter = conv.scattering(w, geometry, 1)
     # The bias along the last axis of sizes: one long run is faster than many short.
     shift = None if bias is None else np.tile(bias, geometry.sizes[-1])
 
-    def task(part: slice) -> None:
-        scatter(x[part], y[part])
+    def steps_of(part: slice) -> list[Step]:
+        steps = scatter(x[part], y[part])
         rows = y[part].reshape(*y[part].shape[:-2], geometry.sizes[-1] * filters)
         if shift is not None:
-            np.add(rows, shift, out=rows)
+            steps.append((np.add, rows, shift, rows))
         if relu:
-            np.maximum(rows, 0, out=rows)
+            steps.append((np.maximum, rows, 0, rows))
+        return steps
 
-    blocking.parallel(task, _slices(x, w, geometry, filters))
+    do_each(steps_of, conv.slices(x, w, geometry, filters))
     return y
 
 
@@ -58,33 +59,39 @@ def backward(
     filters, channels = w.shape[-2:]
     dx = blocking.empty(x.shape, x.dtype) if "x" in wanted else None
     most = max(blocking.MIN_SLICES, (8 << 20) // max(1, w.nbytes))
-    places = _slices(x, w, geometry, filters, most if "w" in wanted else None)
+    places = conv.slices(x, w, geometry, filters, most if "w" in wanted else None)
     matrix = w.reshape(-1, channels)
     sums_w = np.empty((len(places), *matrix.shape), x.dtype) if "w" in wanted else None
     sums_b = np.empty((len(places), filters), x.dtype) if "b" in wanted else None
 
-    def task(index: int) -> None:
+    def steps_of(index: int) -> list[Step]:
         part = places[index]
         grad = g[part]
+        steps: list[Step] = []
         if relu_output is not None:
-            grad = mask_by_output(grad, relu_output[part])
+            steps, grad = masked(grad, relu_output[part])
         if sums_b is not None:
-            np.add.reduce(grad.reshape(-1, filters), axis=0, out=sums_b[index])
+            steps += sum_rows(grad.reshape(-1, filters), sums_b[index])
         if sums_w is None and dx is None:
-            return
-        columns = _columns(_pad(grad, geometry), geometry)
+            return steps
+        to_pad, around = conv.pad(grad, geometry)
+        to_copy, columns = conv.columns(around, geometry)
+        steps += to_pad + to_copy
         if sums_w is not None:
-            np.matmul(columns.T, x[part].reshape(-1, channels), out=sums_w[index])
+            rows = x[part].reshape(-1, channels)
+            steps.append((np.matmul, columns.T, rows, sums_w[index]))
         if dx is not None:
-            np.matmul(columns, matrix, out=dx[part].reshape(-1, channels))
+            rows = dx[part].reshape(-1, channels)
+            steps.append((np.matmul, columns, matrix, rows))
+        return steps
 
-    blocking.parallel(task, range(len(places)))
+    do_each(steps_of, range(len(places)))
     dw = None if sums_w is None else np.add.reduce(sums_w, axis=0).reshape(w.shape)
     db = None if sums_b is None else np.add.reduce(sums_b, axis=0)
     return dx, dw, db
 
 
-def _scatter_by_blocks(w: np.ndarray, geometry: Geometry) -> Any:
+def _scatter_by_blocks(w: np.ndarray, geometry: Geometry) -> conv.Scatter:
     """One matmul for all cells, then sums of blocks as wide as the last axis' stride.
 
     Neighbouring positions are a stride apart in y, so that many neighbouring cells of
@@ -119,13 +126,12 @@ def _scatter_by_blocks(w: np.ndarray, geometry: Geometry) -> Any:
         )
     ]
 
-    def scatter(x: np.ndarray, y: np.ndarray) -> None:
+    def scatter(x: np.ndarray, y: np.ndarray) -> list[Step]:
         product = blocking.empty((*x.shape[:-1], *leading, last * filters), x.dtype)
-        np.matmul(
-            x.reshape(-1, channels), matrix, out=product.reshape(-1, matrix.shape[1])
-        )
+        flat = product.reshape(-1, matrix.shape[1])
+        steps: list[Step] = [(np.matmul, x.reshape(-1, channels), matrix, flat)]
         total = blocking.empty((len(x), *needed, filters), x.dtype)
-        total[...] = 0
+        steps.append(put(total, None, 0))
         rows = total.reshape(*total.shape[:-2], -1)
         every = (slice(None),) * (x.ndim - 1)
         for cell in np.ndindex(*leading):
@@ -135,7 +141,8 @@ def _scatter_by_blocks(w: np.ndarray, geometry: Geometry) -> Any:
                 block = product[every + cell][..., start : start + run]
                 grid = target[..., start : start + count * run]
                 grid = grid.reshape(*target.shape[:-1], count, run)
-                grid[..., : block.shape[-1]] += block
-        np.copyto(y, total[inner])
+                grid = grid[..., : block.shape[-1]]
+                steps.append((np.add, grid, block, grid))
+        return [*steps, copy(total[inner], y)]
 
     return scatter

@@ -25,8 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minikeras.kernels import blocking
-from minikeras.kernels.conv import _pad
+from minikeras.kernels import blocking, conv
 from minikeras.kernels.taps import Taps, backward_taps, every_other, forward_taps
 from minikeras.kernels.windows import Geometry
 
@@ -76,7 +75,8 @@ def input_gradient(g: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarr
 
     def task(part: slice) -> None:
         planes = [
-            _contiguous(_pad(g[part][..., m::depth], padded)) for m in range(depth)
+            _contiguous(conv.padded(g[part][..., m::depth], padded))
+            for m in range(depth)
         ]
         for taps, per_plane in zip(phases, weights, strict=True):
             target = dx[part][every_other(taps, geometry)]
@@ -126,7 +126,7 @@ def filter_gradient(x: np.ndarray, g: np.ndarray, geometry: Geometry) -> np.ndar
 def _forward_windows(
     x: np.ndarray, geometry: Geometry, taps: list[tuple[Taps, ...]]
 ) -> list[np.ndarray]:
-    padded = _pad(x, geometry)
+    padded = conv.padded(x, geometry)
     stride = geometry.strides[-1]
     return [
         _windows(

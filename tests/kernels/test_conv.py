@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from minikeras import config
-from minikeras.kernels import blocking, conv
+from minikeras.kernels import blocking, conv, dense
 from minikeras.kernels.windows import Geometry, geometry
+from minikeras.kernels.workspace import do
 
 FLOATS = ["float32", "float64"]
 
@@ -151,7 +152,7 @@ BY_WINDOWS = [case for case in GRID if case[5] == 1 and set(case[2]) == {1}]
 def test_scatter_by_windows(case):
     x, w, g, where, _ = example(case)
     dx = np.full(x.shape, np.nan)
-    conv._scatter_by_windows(w, geometry(*where))(g, dx)
+    do(conv._scatter_by_windows(w, geometry(*where))(g, dx))
     np.testing.assert_array_equal(dx, naive_gradients(x, w, g, where)[0])
 
 
@@ -159,7 +160,7 @@ def test_scatter_by_windows(case):
 def test_scatter_by_cells(case):
     x, w, g, where, groups = example(case)
     dx = np.full(x.shape, np.nan)
-    conv._scatter_by_cells(w, geometry(*where), groups)(g, dx)
+    do(conv._scatter_by_cells(w, geometry(*where), groups)(g, dx))
     np.testing.assert_array_equal(dx, naive_gradients(x, w, g, where, groups)[0])
 
 
@@ -244,7 +245,7 @@ def test_results_have_the_type_of_the_arrays(dtype, groups, strides, cut):
     assert conv.filter_gradient(x, g, place, groups).dtype == dtype
     for part in conv.backward(x, w, y, g, place, groups):
         assert part.dtype == dtype
-    assert conv.mask_by_output(g, y).dtype == dtype
+    assert dense.mask_by_output(g, y).dtype == dtype
 
 
 VIEWS = {
@@ -346,7 +347,7 @@ def test_any_number_of_threads_gives_the_same_bits(case, monkeypatch):
     monkeypatch.setattr(blocking, "SLICE_BYTES", 1 << 14)
     monkeypatch.setattr(blocking, "MIN_SLICE_WORK", 1)
     x, w, g, bias, place, groups = floats(case)
-    assert len(conv._slices(x, w, place, 4)) > 5
+    assert len(conv.slices(x, w, place, 4)) > 5
     results = []
     for threads in (1, 2, 5):
         config.set_threads(threads)
@@ -376,5 +377,5 @@ def test_a_large_filter_is_summed_in_few_slices(monkeypatch):
 
 def test_mask_by_output_keeps_what_is_above_zero():
     g = np.array([1.0, 2.0, 3.0])
-    got = conv.mask_by_output(g, np.array([0.0, 1.0, -0.0]))
+    got = dense.mask_by_output(g, np.array([0.0, 1.0, -0.0]))
     np.testing.assert_array_equal(got, [0.0, 2.0, 0.0])
