@@ -293,6 +293,22 @@ def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return total
 
 
+def spread(x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """x repeated along new or short axes, long ones on several threads."""
+    found = empty(shape, x.dtype)
+    view = np.broadcast_to(x, shape)
+    if found.size < 2 * PIECE:
+        np.copyto(found, view)
+        return found
+
+    def task(part: slice) -> None:
+        np.copyto(found[part], view[part])
+
+    each = found.size // len(found)
+    parallel(task, slices(len(found), each * found.itemsize, each))
+    return found
+
+
 def _forget_threads() -> None:
     """After fork() the child has none of the parent's threads."""
     global _helpers

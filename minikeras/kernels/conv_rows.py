@@ -137,11 +137,13 @@ def input_gradient(
 ) -> list[Step]:
     """Write dx (N, S, C) for an output gradient g (N, O, F)."""
     steps, g = _in_one_run(g)
-    parts = blocking.empty((len(by_cell), *g.shape[:-2], *dx.shape[-2:]), g.dtype)
-    steps += _by_cells(g, by_cell, geometry, parts)
     # With padding there is a cell whose windows meet every input.
     places = _outer_places(geometry)
     full = next((i for i, (w, x) in enumerate(places) if w == x == _ALL[: len(w)]), -1)
+    if len(places) == 1 and full == 0:
+        return steps + _by_cells(g, by_cell, geometry, dx[None])
+    parts = blocking.empty((len(by_cell), *g.shape[:-2], *dx.shape[-2:]), g.dtype)
+    steps += _by_cells(g, by_cell, geometry, parts)
     steps.append(put(dx, None, 0) if full < 0 else copy(parts[full], dx))
     for index, (positions, inputs) in enumerate(places):
         if index != full:

@@ -13,7 +13,7 @@ from autograd.extend import def_linear, defjvp, defvjp, defvjp_argnums
 
 from minikeras import config
 from minikeras.kernels import dense as dense_kernels
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.blocking import single_threaded_blas, spread
 from minikeras.kernels.dense import mask_by_output
 from minikeras.ops.base import (
     Array,
@@ -469,7 +469,7 @@ def _kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
 
 @primitive
 def _spread(g, *, shape):
-    return np.array(np.broadcast_to(g, shape))
+    return spread(np.asarray(g), shape)
 
 
 @primitive
