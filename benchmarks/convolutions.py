@@ -14,7 +14,7 @@ from minikeras.kernels import (
     pool,
 )
 from minikeras.kernels.windows import geometry, transposed_geometry
-from minikeras.kernels.workspace import do_each, workspace
+from minikeras.kernels.workspace import do, do_each, put, workspace
 from minikeras.ops.conv_norm import convolve_normalized
 from minikeras.ops.convolution import merge_groups
 from minikeras.ops.standardize import normalize_by
@@ -100,7 +100,8 @@ def columns_case():
     """Copying windows row by row, or transposed where their runs are short."""
     for shape in SHAPES:
         x, w, _, where = convolution(shape)
-        padded = conv.padded(x[:8], where)
+        steps, padded = conv.pad(x[:8], where)
+        do(steps)
         view = conv.sliding(padded, where.out, where.kernel, (1, 1), (1, 1))
         flat = view.transpose(3, 4, 5, 0, 1, 2)
         rows, across = np.empty(view.shape, "f4"), np.empty(flat.shape, "f4")
@@ -283,26 +284,25 @@ def depthwise_case():
 
 def _cell_by_cell(terms, out):
     """`depthwise._sum_products` as a multiplication and an addition for each cell."""
-    out[...] = 0
     work = blocking.empty(out.shape, out.dtype)
+    steps = [put(out, None, 0)]
     for windows, weights in terms:
         cells = windows.shape[: windows.ndim - out.ndim]
         for columns, width in depthwise._blocks(out.shape[-1], weights.shape[-1]):
             product = depthwise._split(work[..., columns], width)
             for cell in np.ndindex(cells):
                 source = depthwise._split(windows[cell][..., columns], width)
-                np.multiply(source, weights[cell][:width], out=product)
-                out[..., columns] += work[..., columns]
+                target = out[..., columns]
+                steps.append((np.multiply, source, weights[cell][:width], product))
+                steps.append((np.add, target, work[..., columns], target))
+    return steps
 
 
-def _multiplied_then_summed(x, g, length):
+def _multiplied_then_summed(x, g, block, out):
     """`depthwise._sum_of_product` with the product in an array of its own."""
-    total = np.zeros(length, x.dtype)
     product = blocking.empty(x.shape, x.dtype)
-    np.multiply(x, g, out=product)
-    for columns, width in depthwise._blocks(x.shape[-1], length):
-        total[:width] += product[..., columns].reshape(-1, width).sum(axis=0)
-    return total
+    rows = product.reshape(-1, len(out))
+    return [(np.multiply, x, g, product), (np.add.reduce, rows, 0, out)]
 
 
 def transposed_case():

@@ -26,7 +26,7 @@ from minikeras.kernels import (
 )
 from minikeras.kernels.dense import masked, sum_rows, with_each
 from minikeras.kernels.windows import Geometry, cell_places, sliding
-from minikeras.kernels.workspace import Step, copy, do, do_each, put
+from minikeras.kernels.workspace import Step, copy, do_each, put
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16
@@ -282,13 +282,6 @@ def pad(x: np.ndarray, geometry: Geometry) -> tuple[list[Step], np.ndarray]:
             steps.append(put(outer[along + (slice(before + size, None),)], None, 0))
     steps.append(copy(x, inner))
     return steps, padded
-
-
-def padded(x: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """The same at once."""
-    steps, found = pad(x, geometry)
-    do(steps)
-    return found
 
 
 def columns(x: np.ndarray, geometry: Geometry) -> tuple[list[Step], np.ndarray]:

@@ -27,7 +27,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, products
 from minikeras.kernels.windows import Geometry, axis_overlaps, sliding
-from minikeras.kernels.workspace import Step, copy, put
+from minikeras.kernels.workspace import Step, copy, in_one_run, put
 
 SHORTEST_ROW = 32  # numbers
 SHORTEST_WIDTH = 64  # numbers of a window beside the first axis, for dw
@@ -105,7 +105,7 @@ def convolve(
     padded: np.ndarray, by_cell: np.ndarray, geometry: Geometry, y: np.ndarray
 ) -> list[Step]:
     """Write y (N, O, F) of a padded x."""
-    steps, padded = _in_one_run(padded)
+    steps, padded = in_one_run(padded)
     kernel, strides, dilation = geometry.kernel, geometry.strides, geometry.dilation
     if len(kernel) == 1:  # the samples are the rows above one another
         padded, y = padded[None], y[None]
@@ -136,7 +136,7 @@ def input_gradient(
     g: np.ndarray, by_cell: np.ndarray, geometry: Geometry, dx: np.ndarray
 ) -> list[Step]:
     """Write dx (N, S, C) for an output gradient g (N, O, F)."""
-    steps, g = _in_one_run(g)
+    steps, g = in_one_run(g)
     # With padding there is a cell whose windows meet every input.
     places = _outer_places(geometry)
     full = next((i for i, (w, x) in enumerate(places) if w == x == _ALL[: len(w)]), -1)
@@ -164,8 +164,8 @@ def filter_gradient(
         (1, *geometry.strides[1:]),
         geometry.dilation,
     )
-    steps, windows = _in_one_run(view.swapaxes(0, 1))
-    more, grads = _in_one_run(g.swapaxes(0, 1))
+    steps, windows = in_one_run(view.swapaxes(0, 1))
+    more, grads = in_one_run(g.swapaxes(0, 1))
     steps += more
     windows = windows.reshape(reach, -1, dw[0].size // dw.shape[-1])
     rows = grads.reshape(-1, g.shape[-1])
@@ -175,13 +175,6 @@ def filter_gradient(
         total = found.reshape(-1, g.shape[-1])
         steps.append((products.multiply_turned, matrix, rows, total))
     return steps
-
-
-def _in_one_run(x: np.ndarray) -> tuple[list[Step], np.ndarray]:
-    if x.flags.c_contiguous:
-        return [], x
-    run = blocking.empty(x.shape, x.dtype)
-    return [copy(x, run)], run
 
 
 def _by_cells(

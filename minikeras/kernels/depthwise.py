@@ -20,7 +20,7 @@ stride above 1 they are first dealt out, so that those which one cell of the win
 meets are neighbours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -28,6 +28,7 @@ from numpy.lib.stride_tricks import as_strided
 from minikeras.kernels import blocking, conv
 from minikeras.kernels.taps import Taps, backward_taps, every_other, forward_taps
 from minikeras.kernels.windows import Geometry
+from minikeras.kernels.workspace import Step, copy, do_each, in_one_run, put
 
 RUN = 4096  # numbers an inner loop takes: three rows of them fit the first-level cache
 
@@ -47,21 +48,23 @@ def convolve(
     weights = [[_weights(w, t, m, block) for t in taps] for m in range(depth)]
     shift = None if bias is None else np.tile(bias, geometry.out[-1])
 
-    def task(part: slice) -> None:
-        windows = _forward_windows(x[part], geometry, taps)
+    def steps_of(part: slice) -> list[Step]:
+        steps, windows = _forward_windows(x[part], geometry, taps)
         target = y[part]
         for m in range(depth):
             plane = target if depth == 1 else _plane_like(target, channels)
-            _sum_products(list(zip(windows, weights[m], strict=True)), _rows(plane))
+            terms = list(zip(windows, weights[m], strict=True))
+            steps += _sum_products(terms, _rows(plane))
             if depth > 1:
-                target[..., m::depth] = plane
+                steps.append(copy(plane, target[..., m::depth]))
         rows = _rows(target)
         if shift is not None:
-            np.add(rows, shift, out=rows)
+            steps.append((np.add, rows, shift, rows))
         if relu:
-            np.maximum(rows, 0, out=rows)
+            steps.append((np.maximum, rows, 0, rows))
+        return steps
 
-    blocking.parallel(task, _slices(x, depth, geometry))
+    do_each(steps_of, _slices(x, depth, geometry))
     return y
 
 
@@ -73,28 +76,31 @@ def input_gradient(g: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarr
     phases, padded = backward_taps(geometry)
     weights = [[_weights(w, t, m, block) for m in range(depth)] for t in phases]
 
-    def task(part: slice) -> None:
-        planes = [
-            _contiguous(conv.padded(g[part][..., m::depth], padded))
-            for m in range(depth)
-        ]
+    def steps_of(part: slice) -> list[Step]:
+        steps: list[Step] = []
+        planes = []
+        for m in range(depth):
+            to_pad, plane = conv.pad(g[part][..., m::depth], padded)
+            to_copy, plane = in_one_run(plane)
+            steps += to_pad + to_copy
+            planes.append(plane)
         for taps, per_plane in zip(phases, weights, strict=True):
             target = dx[part][every_other(taps, geometry)]
             if not all(t.number for t in taps):
-                target[...] = 0
+                steps.append(put(target, None, 0))
                 continue
             terms = [
                 (_windows(plane, taps, target.shape[1:-1]), matrix)
                 for plane, matrix in zip(planes, per_plane, strict=True)
             ]
             if geometry.strides[-1] == 1:
-                _sum_products(terms, _rows(target))
+                steps += _sum_products(terms, _rows(target))
             else:
                 dense = _plane_like(target, channels)
-                _sum_products(terms, _rows(dense))
-                target[...] = dense
+                steps += [*_sum_products(terms, _rows(dense)), copy(dense, target)]
+        return steps
 
-    blocking.parallel(task, _slices(dx, depth, geometry))
+    do_each(steps_of, _slices(dx, depth, geometry))
     return dx
 
 
@@ -107,35 +113,34 @@ def filter_gradient(x: np.ndarray, g: np.ndarray, geometry: Geometry) -> np.ndar
     places = _slices(x, depth, geometry)
     sums = np.zeros((len(places), *geometry.kernel, channels, depth), x.dtype)
 
-    def task(index: int) -> None:
+    def steps_of(index: int) -> list[Step]:
         part = places[index]
-        windows = _forward_windows(x[part], geometry, taps)
+        steps, windows = _forward_windows(x[part], geometry, taps)
         for m in range(depth):
-            rows = _rows(_contiguous(g[part][..., m::depth]))
+            to_copy, plane = in_one_run(g[part][..., m::depth])
+            steps += to_copy
             for along, view in zip(taps, windows, strict=True):
                 cells = sums[index][tuple(t.cells for t in along)]
                 for cell in np.ndindex(view.shape[: len(along)]):
-                    total = _sum_of_product(view[cell], rows, block * channels)
-                    total = total.reshape(block, channels)
-                    np.add.reduce(total, axis=0, out=cells[cell][:, m])
+                    out = cells[cell][:, m]
+                    steps += _sum_of_product(view[cell], _rows(plane), block, out)
+        return steps
 
-    blocking.parallel(task, range(len(places)))
+    do_each(steps_of, range(len(places)))
     return np.add.reduce(sums, axis=0)
 
 
 def _forward_windows(
     x: np.ndarray, geometry: Geometry, taps: list[tuple[Taps, ...]]
-) -> list[np.ndarray]:
-    padded = conv.padded(x, geometry)
-    stride = geometry.strides[-1]
-    return [
-        _windows(
-            _contiguous(padded[..., along[-1].remainder :: stride, :]),
-            along,
-            geometry.out,
-        )
-        for along in taps
-    ]
+) -> tuple[list[Step], list[np.ndarray]]:
+    steps, padded = conv.pad(x, geometry)
+    stride, windows = geometry.strides[-1], []
+    for along in taps:
+        dealt = padded[..., along[-1].remainder :: stride, :]
+        to_copy, dealt = in_one_run(dealt)
+        steps += to_copy
+        windows.append(_windows(dealt, along, geometry.out))
+    return steps, windows
 
 
 def _windows(
@@ -170,38 +175,48 @@ def _weights(w: np.ndarray, taps: tuple[Taps, ...], m: int, block: int) -> np.nd
     return np.tile(chosen, (1,) * len(taps) + (block,))
 
 
-def _sum_products(terms: list[tuple[np.ndarray, np.ndarray]], out: np.ndarray) -> None:
+def _sum_products(
+    terms: list[tuple[np.ndarray, np.ndarray]], out: np.ndarray
+) -> list[Step]:
     """out (N, O, L) = sum over terms and taps of windows (T, N, O, L) * weights."""
+    steps: list[Step] = []
     for index, (windows, weights) in enumerate(terms):
         target = out if index == 0 else blocking.empty(out.shape, out.dtype)
         rank = windows.ndim - out.ndim
         axes = list(range(windows.ndim + 1))
+        product = _einsum(axes, [*axes[:rank], axes[-1]], axes[rank:])
         for columns, width in _blocks(out.shape[-1], weights.shape[-1]):
-            np.einsum(
-                _split(windows[..., columns], width),
-                axes,
-                weights[..., :width],
-                [*axes[:rank], axes[-1]],
-                axes[rank:],
-                out=_split(target[..., columns], width),
-            )
+            view = _split(windows[..., columns], width)
+            found = _split(target[..., columns], width)
+            steps.append((product, view, weights[..., :width], found))
         if index:
-            np.add(out, target, out=out)
+            steps.append((np.add, out, target, out))
+    return steps
 
 
-def _sum_of_product(x: np.ndarray, g: np.ndarray, length: int) -> np.ndarray:
-    """(length,): x * g summed over all axes, the last one in blocks of `length`."""
-    total = np.zeros(length, x.dtype)
+def _sum_of_product(
+    x: np.ndarray, g: np.ndarray, block: int, out: np.ndarray
+) -> list[Step]:
+    """out (C,) = x * g (N, O, L) summed over all that lies C numbers apart."""
+    channels = len(out)
+    steps: list[Step] = []
     axes = list(range(x.ndim + 1))
-    for columns, width in _blocks(x.shape[-1], length):
-        total[:width] += np.einsum(
-            _split(x[..., columns], width),
-            axes,
-            _split(g[..., columns], width),
-            axes,
-            axes[-1:],
-        )
-    return total
+    product = _einsum(axes, axes, axes[-1:])
+    blocks = _blocks(x.shape[-1], block * channels)
+    sums = np.zeros((len(blocks), block * channels), x.dtype)
+    for (columns, width), total in zip(blocks, sums, strict=True):
+        factors = _split(x[..., columns], width), _split(g[..., columns], width)
+        steps.append((product, *factors, total[:width]))
+    return [*steps, (np.add.reduce, sums.reshape(-1, channels), 0, out)]
+
+
+def _einsum(a: list[int], b: list[int], of_out: list[int]) -> Callable[..., None]:
+    """`np.einsum` of two arrays whose axes have these numbers, as a step's function."""
+
+    def product(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+        np.einsum(x, a, y, b, of_out, out=out)
+
+    return product
 
 
 def _block(columns: int, channels: int) -> int:
@@ -228,14 +243,6 @@ def _rows(x: np.ndarray) -> np.ndarray:
 
 def _plane_like(y: np.ndarray, channels: int) -> np.ndarray:
     return blocking.empty((*y.shape[:-1], channels), y.dtype)
-
-
-def _contiguous(x: np.ndarray) -> np.ndarray:
-    if x.flags.c_contiguous:
-        return x
-    copy = blocking.empty(x.shape, x.dtype)
-    np.copyto(copy, x)
-    return copy
 
 
 def _slices(x: np.ndarray, depth: int, geometry: Geometry) -> list[slice]:

@@ -46,6 +46,14 @@ def copy(x: np.ndarray, out: np.ndarray) -> Step:
     return _copy, x, None, out
 
 
+def in_one_run(x: np.ndarray) -> tuple[list[Step], np.ndarray]:
+    """x itself if it is contiguous, or what will be a copy that is."""
+    if x.flags.c_contiguous:
+        return [], x
+    run = blocking.empty(x.shape, x.dtype)
+    return [copy(x, run)], run
+
+
 def put(x: np.ndarray, where: np.ndarray | None, value: float) -> Step:
     """x[where] = value, or everywhere."""
     return _put, value, where, x
