@@ -222,7 +222,7 @@ def test_multiply(unpacked, asked):
         np.testing.assert_array_equal(out, exact(a, b))
 
     check()
-    assert (sum(len(shape) == 3 for shape in asked) > 20) is unpacked
+    assert any(len(shape) == 3 for shape in asked) is unpacked
 
 
 def test_multiply_each(unpacked, asked):
@@ -238,7 +238,7 @@ def test_multiply_each(unpacked, asked):
         np.testing.assert_array_equal(out, exact(a, b))
 
     check()
-    assert (sum(len(shape) == 3 for shape in asked) > 10) is unpacked
+    assert any(len(shape) == 3 for shape in asked) is unpacked
 
 
 TURNED = {
@@ -267,7 +267,7 @@ def test_multiply_turned(unpacked, asked):
     check()
     stacks = [shape[0] for shape in asked if len(shape) == 4]
     if unpacked:
-        assert stacks.count(1) > 5 and len(stacks) - stacks.count(1) > 5
+        assert 1 in stacks and set(stacks) != {1}
     else:
         assert not stacks
 
