@@ -4,7 +4,7 @@ Between two calls of NumPy a thread holds the interpreter, and on several thread
 microsecond of that is one for which others may have to sleep. So where a task has many
 short calls, they are a list by the time the threads begin, with all their arrays and
 views (benchmarks/kernels.py, "calls"). That takes memory for all tasks at once: where
-there are many, their calls are long, and each task lists its own.
+there are many, their calls are long, and each task lists its own; on one thread too.
 
 Where the same shapes come again and again, such lists are a program that is made once
 and kept (benchmarks/kernels.py, "conv-fourier"). A program's arrays hold nothing
@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minikeras import config
 from minikeras.kernels import blocking
 
 MOST = 64  # programs
-FEW = 8  # tasks whose memory may be taken at once
+FEW = blocking.MIN_SLICES + 1  # tasks whose memory may be taken at once
 
 Item = TypeVar("Item")
 Step = tuple[Callable[..., Any], Any, Any, np.ndarray]  # f, a, b, out
@@ -35,7 +36,7 @@ def do(steps: Sequence[Step]) -> None:
 
 def do_each(steps_of: Callable[[Item], Sequence[Step]], items: Sequence[Item]) -> None:
     """Do what `steps_of` lists for each item, on several threads."""
-    if len(items) <= FEW:
+    if len(items) <= FEW and config.threads() > 1:
         blocking.parallel(do, [steps_of(item) for item in items])
     else:
         blocking.parallel(lambda item: do(steps_of(item)), items)
