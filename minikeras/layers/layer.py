@@ -461,7 +461,7 @@ class Layer(Weighted):
     def _sublayers(self) -> list["Layer"]:
         """Layers held in attributes, also in lists, tuples and dictionaries."""
         found: dict[int, Layer] = {}
-        for key, value in self.__dict__.items():
+        for key, value in self.__dict__.copy().items():
             if key not in INTERNAL:
                 collect(value, Layer, found)
         return list(found.values())

@@ -206,7 +206,7 @@ class Weighted:
         found = {id(v): v for v in self._trainable_own}
         collect(self._fixed_own, Variable, found)
         collect(self._bound, Variable, found)
-        for key, value in self.__dict__.items():
+        for key, value in self.__dict__.copy().items():
             if isinstance(value, CONTAINERS) and key not in INTERNAL:
                 collect(value, Variable, found)
         return found

@@ -104,7 +104,7 @@ class Learner(Layer):
         inner = [] if compiled is None else compiled.metrics
         found = {id(metric): metric for metric in (*known, *inner)}
         for layer in self.plan().layers:
-            for key, value in layer.__dict__.items():
+            for key, value in layer.__dict__.copy().items():
                 if key not in INTERNAL and not key.startswith("_compile"):
                     collect(value, Metric, found)
         for metric in inner:

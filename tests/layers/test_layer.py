@@ -908,3 +908,26 @@ def test_layers_are_released():
     del layer
     gc.collect()
     assert reference() is None
+
+
+def test_attributes_that_another_thread_sets_meanwhile_disturb_nobody():
+    """As `fit` in one thread may, while `predict` in another walks through a layer."""
+
+    class Meanwhile(list):
+        def __iter__(self):
+            for number in range(100):
+                setattr(layer, f"found_{number}", number)
+            return super().__iter__()
+
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    layer.others = Meanwhile([layers.Dense(1)])
+    assert [v.name for v in layer.weights] == ["kernel", "bias"]
+    assert layer.found_99 == 99
+
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile("sgd", "mse", metrics=["mae"])
+    for number in range(100):
+        delattr(layer, f"found_{number}")
+    model.fit(np.zeros((2, 3)), np.zeros((2, 2)), verbose=0)
+    assert [metric.name for metric in model.metrics] == ["loss", "compile_metrics"]
