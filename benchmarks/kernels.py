@@ -101,6 +101,20 @@ def calls_case():
         )
 
 
+def spread_case():
+    """The gradient of a mean over all cells: in fresh memory, or in memory used before,
+    on threads."""
+    for shape in ((32, 16, 16, 64), (32, 32, 32, 128)):
+        g = np.ones((shape[0], 1, 1, shape[-1]), "f4")
+        report(
+            f"{g.shape} spread to {shape}",
+            {
+                "fresh": lambda g=g, to=shape: np.array(np.broadcast_to(g, to)),
+                "spread": lambda g=g, to=shape: blocking.spread(g, to),
+            },
+        )
+
+
 def adaptive_case():
     """Pooling to a number of windows: one at a time, or all that look alike at once."""
     for size, channels, out in ((32, 32, 8), (28, 64, 6), (56, 16, 7), (9, 256, 4)):

@@ -294,7 +294,8 @@ def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 
 def spread(x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """x repeated along new or short axes, long ones on several threads."""
+    """x repeated along new or short axes, long ones on several threads
+    (benchmarks/kernels.py, "spread")."""
     found = empty(shape, x.dtype)
     view = np.broadcast_to(x, shape)
     if found.size < 2 * PIECE:

@@ -704,3 +704,32 @@ def test_aligned_reads_only():
     x = at_offset(4, np.arange(40, dtype="float32"))
     x.setflags(write=False)
     np.testing.assert_array_equal(blocking.aligned(x), np.arange(40))
+
+
+@pytest.mark.parametrize(
+    "shape, to",
+    [
+        ((), ()),
+        ((), (3,)),
+        ((1,), (0,)),
+        ((4,), (3, 4)),
+        ((2, 1, 5), (2, 6, 5)),
+        ((3, 1), (0, 3, 4)),
+        ((1, 40), (30_000, 40)),
+        ((20, 1, 1, 64), (20, 30, 30, 64)),
+        ((1,), (1 << 20,)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_spread_is_the_broadcast_array(shape, to, dtype, threads):
+    x = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    config.set_threads(threads)
+    try:
+        found = blocking.spread(x, to)
+    finally:
+        config.set_threads(None)
+    assert found.dtype == dtype and found.flags.writeable
+    np.testing.assert_array_equal(found, np.broadcast_to(x, to))
+    found[...] = 0
+    assert not np.shares_memory(found, x)
