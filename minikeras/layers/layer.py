@@ -475,9 +475,10 @@ class Layer(Weighted):
         """
         kept = self.__dict__.get("_plan")
         if kept is None or kept.version != structure.version:
+            version = structure.version  # another thread may change it meanwhile
             layers = self._all_layers()
             plan = (self.trainable_weights, self.non_trainable_weights)
-            kept = Plan(structure.version, layers, *plan)
+            kept = Plan(version, layers, *plan)
             object.__setattr__(self, "_plan", kept)
         return kept
 

@@ -30,6 +30,7 @@ INTERNAL = (
     "_init_arguments",
     "_input_checked",
     "_fitted",
+    "_metrics_held",
     "_plan",
     "_plan_of_runs",
     "_step_results",

@@ -16,7 +16,7 @@ from minikeras.registry import (
     serialize_keras_object,
     snake_case,
 )
-from minikeras.variables import Variable
+from minikeras.variables import Variable, structure
 
 family = Family("metric", "keras.metrics")
 
@@ -60,6 +60,7 @@ class Metric:
         self.name = name or config.unique_name(snake_case(type(self).__name__))
         self.dtype = dtype if isinstance(dtype, str) else config.floatx()
         self._state: list[Variable] = []
+        structure.changed()  # a model that holds it must look for its metrics again
 
     def add_variable(
         self,

@@ -16,7 +16,7 @@ from minikeras.training import data
 from minikeras.training.compiled import CompiledMetrics, make_loss
 from minikeras.training.interrupt import Shield
 from minikeras.training.step import backpropagate
-from minikeras.variables import ParameterVector
+from minikeras.variables import ParameterVector, structure
 
 
 class Learner(Layer):
@@ -103,13 +103,24 @@ class Learner(Layer):
         known = [] if compiled is None else compiled.all
         inner = [] if compiled is None else compiled.metrics
         found = {id(metric): metric for metric in (*known, *inner)}
-        for layer in self.plan().layers:
-            for key, value in layer.__dict__.copy().items():
-                if key not in INTERNAL and not key.startswith("_compile"):
-                    collect(value, Metric, found)
+        found.update((id(metric), metric) for metric in self._held_metrics())
         for metric in inner:
             del found[id(metric)]
         return list(found.values())
+
+    def _held_metrics(self) -> list[Metric]:
+        """Metrics in attributes, looked for again when `plan` is."""
+        version, held = self.__dict__.get("_metrics_held", (-1, []))
+        if version != structure.version:
+            version = structure.version
+            found: dict[int, Metric] = {}
+            for layer in self.plan().layers:
+                for key, value in layer.__dict__.copy().items():
+                    if key not in INTERNAL and not key.startswith("_compile"):
+                        collect(value, Metric, found)
+            held = list(found.values())
+            object.__setattr__(self, "_metrics_held", (version, held))
+        return held
 
     @property
     def metrics_names(self) -> list[str]:

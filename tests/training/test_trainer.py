@@ -1169,3 +1169,26 @@ def test_a_bar_on_a_terminal_is_closed_after_an_error(monkeypatch):
         with pytest.raises(RuntimeError):
             regression().fit(X, Y, epochs=2, verbose=1, callbacks=callback)
         assert sys.stdout is terminal
+
+
+def test_metrics_in_attributes_are_found_whenever_they_come():
+    def names():
+        return [metric.name for metric in model.metrics]
+
+    model = convolutional()
+    x, y = np.zeros((4, 12, 12, 3), "float32"), np.zeros(4, int)
+    model.fit(x, y, verbose=0)
+    before = names()
+    held = model._held_metrics()
+    model.train_on_batch(x, y)
+    assert model._held_metrics() is held == []  # a walk takes as long as a small step
+    model.first = keras.metrics.Mean(name="first")
+    assert names() == [*before, "first"]
+    model.layers[0].others = [keras.metrics.Mean(name="second")]
+    assert names() == [*before, "first", "second"]
+    model.layers[0].others.append(keras.metrics.Mean(name="third"))
+    assert names() == [*before, "first", "second", "third"]
+    del model.layers[0].others
+    assert names() == [*before, "first"]
+    model.first = None
+    assert names() == before
