@@ -13,8 +13,9 @@ from minikeras.kernels import (
     depthwise,
     pool,
 )
+from minikeras.kernels.steps import do, do_each, put
 from minikeras.kernels.windows import geometry, transposed_geometry
-from minikeras.kernels.workspace import do, do_each, put, workspace
+from minikeras.kernels.workspace import workspace
 from minikeras.ops.conv_norm import convolve_normalized
 from minikeras.ops.convolution import merge_groups
 from minikeras.ops.standardize import normalize_by

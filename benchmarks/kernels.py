@@ -22,8 +22,8 @@ from minikeras.kernels import (
     norm_rows,
     pool,
 )
+from minikeras.kernels.steps import do
 from minikeras.kernels.windows import cell_places, geometry
-from minikeras.kernels.workspace import do
 from minikeras.ops.adaptive import sum_cells
 
 

@@ -25,8 +25,8 @@ from minikeras.kernels import (
     products,
 )
 from minikeras.kernels.dense import masked, sum_rows, with_each
+from minikeras.kernels.steps import Step, copy, do_each, put
 from minikeras.kernels.windows import Geometry, cell_places, sliding
-from minikeras.kernels.workspace import Step, copy, do_each, put
 
 # Shorter runs are copied transposed (benchmarks/kernels.py, case "columns").
 SHORT_RUN = 16

@@ -51,8 +51,9 @@ from minikeras.kernels.spectra import (
     multiply_turned,
     to,
 )
+from minikeras.kernels.steps import Step, do, put
 from minikeras.kernels.windows import Geometry
-from minikeras.kernels.workspace import Step, Workspace, do, put, workspace
+from minikeras.kernels.workspace import Workspace, workspace
 
 MOST_ALONE = 0.9  # of the arithmetic of sums over windows, for y or dx
 MOST_TOGETHER = 1.05  # for dw, and dx with it

@@ -21,8 +21,8 @@ import numpy as np
 
 from minikeras.kernels import blocking, conv_fourier, products
 from minikeras.kernels.conv import SHORT_RUN, pad, scattering
+from minikeras.kernels.steps import Step, copy, do_each, put
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
-from minikeras.kernels.workspace import Step, copy, do_each, put
 
 # Up to this many numbers in a window the convolution is done again in the backward
 # pass: that is faster than to write its result and read it again.
@@ -64,11 +64,11 @@ def forward(
     def steps_of(index: int) -> list[Step]:
         part = plan.slices[index]
         steps, columns = plan.columns(x[part])
-        blocks = plan.new_blocks(part.stop - part.start)
+        product, blocks = plan.convolve(columns)
         if keep:
             kept[index] = blocks
         rows = y[part].reshape(-1, filters)
-        return [*steps, plan.convolve(columns, blocks), (largest, blocks, 0, rows)]
+        return [*steps, product, (largest, blocks, 0, rows)]
 
     do_each(steps_of, range(len(plan.slices)))
     return y, kept
@@ -108,8 +108,8 @@ def backward(
             blocks = kept[index]
             if blocks is None:
                 steps, columns = plan.columns(x[part])
-                blocks = plan.new_blocks(part.stop - part.start)
-                steps.append(plan.convolve(columns, blocks))
+                product, blocks = plan.convolve(columns)
+                steps.append(product)
             more, grads = share_out(index, blocks)
             return [*steps, *more, *plan.put(grads, image[part])]
 
@@ -125,8 +125,8 @@ def backward(
         steps, columns = plan.columns(x[part])
         blocks = kept[index]
         if blocks is None:
-            blocks = plan.new_blocks(part.stop - part.start)
-            steps.append(plan.convolve(columns, blocks))
+            product, blocks = plan.convolve(columns)
+            steps.append(product)
         more, grads = share_out(index, blocks)
         steps += [*more, plan.filter_sums(columns, grads, sums[index])]
         if scatter is not None and dx is not None:
@@ -256,18 +256,15 @@ class _Plan:
         cells, places = range(2, 2 * rank + 1, 2), range(1, 2 * rank, 2)
         return (*cells, 0, *places, *range(2 * rank + 1, ndim))
 
-    def new_blocks(self, count: int) -> np.ndarray:
-        """Room for the convolved blocks (cells, N * P, F) of so many images."""
-        rows = count * self.pool.positions
-        shape = self.pool.cells, rows, self.w.shape[-1]
-        return blocking.empty(shape, self.w.dtype)
-
-    def convolve(self, columns: np.ndarray, out: np.ndarray) -> Step:
-        """Write the convolved blocks of a slice."""
+    def convolve(self, columns: np.ndarray) -> tuple[Step, np.ndarray]:
+        """The convolved blocks (cells, N * P, F) of a slice."""
+        cells, filters = self.pool.cells, self.w.shape[-1]
+        rows = len(columns) if self.wide else len(columns) // cells
+        blocks = blocking.empty((cells, rows, filters), columns.dtype)
         if self.wide:
-            return products.multiply_each, columns, self.matrices, out
-        flat = out.reshape(-1, out.shape[-1])
-        return products.multiply, columns, self.matrices[0], flat
+            return (products.multiply_each, columns, self.matrices, blocks), blocks
+        flat = blocks.reshape(-1, filters)
+        return (products.multiply, columns, self.matrices[0], flat), blocks
 
     def filter_sums(
         self, columns: np.ndarray, blocks: np.ndarray, out: np.ndarray

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, products
+from minikeras.kernels.steps import Step, copy, in_one_run, put
 from minikeras.kernels.windows import Geometry, axis_overlaps, sliding
-from minikeras.kernels.workspace import Step, copy, in_one_run, put
 
 SHORTEST_ROW = 32  # numbers
 SHORTEST_WIDTH = 64  # numbers of a window beside the first axis, for dw

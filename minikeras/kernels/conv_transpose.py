@@ -13,8 +13,8 @@ import numpy as np
 
 from minikeras.kernels import blocking, conv
 from minikeras.kernels.dense import masked, sum_rows
+from minikeras.kernels.steps import Step, copy, do_each, put
 from minikeras.kernels.windows import Geometry
-from minikeras.kernels.workspace import Step, copy, do_each, put
 
 
 def convolve_transposed(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, destinations, products
-from minikeras.kernels.workspace import Step, do
+from minikeras.kernels.steps import Step, do
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
 # number of its threads would take longer (benchmarks/kernels.py, "tiny").

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minikeras.kernels import blocking, conv
+from minikeras.kernels.steps import Step, copy, do_each, in_one_run, put
 from minikeras.kernels.taps import Taps, backward_taps, every_other, forward_taps
 from minikeras.kernels.windows import Geometry
-from minikeras.kernels.workspace import Step, copy, do_each, in_one_run, put
 
 RUN = 4096  # numbers an inner loop takes: three rows of them fit the first-level cache
 

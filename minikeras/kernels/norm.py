@@ -20,7 +20,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, norm_rows
 from minikeras.kernels.norm_rows import FAR, Stats, split
-from minikeras.kernels.workspace import Step, do, do_each
+from minikeras.kernels.steps import Step, do, do_each
 
 # Numbers that one call of NumPy's inner loop should see: short rows are taken several
 # at a time (benchmarks/kernels.py, case "norm").

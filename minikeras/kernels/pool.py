@@ -17,8 +17,8 @@ from math import prod
 import numpy as np
 
 from minikeras.kernels import blocking
+from minikeras.kernels.steps import Step, do_each, put
 from minikeras.kernels.windows import Geometry, Place, axis_overlaps, cell_places
-from minikeras.kernels.workspace import Step, do_each, put
 
 Ufunc = Callable[..., np.ndarray]
 

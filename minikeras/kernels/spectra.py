@@ -17,8 +17,8 @@ import numpy as np
 
 from minikeras.kernels import blocking, fourier, products
 from minikeras.kernels.fourier import Plan
+from minikeras.kernels.steps import Step, copy, put
 from minikeras.kernels.windows import Geometry, Span
-from minikeras.kernels.workspace import Step, copy, put
 
 WIDTH = 1024  # numbers of a row in products by small matrices
 APART = 16  # numbers between rows, so that they do not share a set of the cache

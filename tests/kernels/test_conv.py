@@ -11,8 +11,8 @@ import pytest
 
 from minikeras import config
 from minikeras.kernels import blocking, conv, dense
+from minikeras.kernels.steps import do
 from minikeras.kernels.windows import Geometry, geometry
-from minikeras.kernels.workspace import do
 
 FLOATS = ["float32", "float64"]
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from minikeras import config
 from minikeras.kernels import blocking, conv, conv_fourier, conv_rows, products
+from minikeras.kernels.steps import do
 from minikeras.kernels.windows import Geometry, geometry
-from minikeras.kernels.workspace import do
 
 _path = Path(__file__).parent / "test_conv.py"
 _spec = importlib.util.spec_from_file_location("convolutions", _path)

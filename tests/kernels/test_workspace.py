@@ -6,7 +6,6 @@ from weakref import WeakSet
 import numpy as np
 import pytest
 
-from minikeras import config
 from minikeras.kernels import blocking, workspace
 from minikeras.kernels.workspace import Workspace
 
@@ -101,52 +100,3 @@ def test_memory_is_counted_and_released(alone):
     assert blocking.kept_bytes() == 0
     kept[0][...] = 1.0  # one that runs keeps its memory to its end
     assert memory.program("a", list) == []
-
-
-@pytest.mark.parametrize("count", [0, 1, workspace.FEW, workspace.FEW + 1, 40])
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_few_tasks_are_listed_before_any_begins_many_one_by_one(count, threads):
-    """As many as `FEW` may take their memory at once, but on one thread in turn."""
-    events = []
-
-    def steps_of(item):
-        events.append((item, "listed"))
-        one = (lambda a, b, out: events.append((item, a)), "first", None, None)
-        other = (lambda a, b, out: events.append((item, b)), None, "second", None)
-        return [one, other]
-
-    config.set_threads(threads)
-    try:
-        workspace.do_each(steps_of, range(count))
-    finally:
-        config.set_threads(None)
-    in_turn = [
-        (i, what) for i in range(count) for what in ("listed", "first", "second")
-    ]
-    assert sorted(events) == sorted(in_turn)
-    for item in range(count):
-        assert [what for i, what in events if i == item] == [
-            "listed",
-            "first",
-            "second",
-        ]
-    if threads == 1:
-        assert events == in_turn
-    elif count <= workspace.FEW:
-        assert events[:count] == [(i, "listed") for i in range(count)]
-    else:  # no thread lists a task before it has done the last one
-        ahead = [
-            sum(what == "listed" for _, what in events[:end])
-            - sum(what == "second" for _, what in events[:end])
-            for end in range(len(events))
-        ]
-        assert max(ahead) <= threads
-
-
-def test_steps_that_copy_and_put():
-    x, y = np.arange(6.0).reshape(2, 3), np.zeros((3, 2))
-    workspace.do([workspace.copy(x.T, y), workspace.put(x, x > 3, -1.0)])
-    assert y.tolist() == [[0, 3], [1, 4], [2, 5]]
-    assert x.tolist() == [[0, 1, 2], [3, -1, -1]]
-    workspace.do([workspace.put(y, None, 7.0)])
-    assert (y == 7).all()
