@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -298,7 +298,7 @@ def spread(x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     (benchmarks/kernels.py, "spread")."""
     found = empty(shape, x.dtype)
     view = np.broadcast_to(x, shape)
-    if found.size < 2 * PIECE:
+    if found.size < 8 * PIECE:
         np.copyto(found, view)
         return found
 
@@ -315,6 +315,7 @@ def _forget_threads() -> None:
     global _helpers
     _helpers = _Helpers()
     single_threaded_blas.forget()
+    keepers.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -351,16 +352,39 @@ class _Pool:
         return base
 
     def bytes(self) -> int:
-        return sum(room * len(bucket) for room, bucket in list(self.bases.items()))
+        return sum(room * len(bucket) for room, bucket in self.bases.copy().items())
 
     def drop_idle(self) -> None:
-        for bucket in list(self.bases.values()):
+        for bucket in self.bases.copy().values():
             idle = [i for i in range(len(bucket)) if _references(bucket, i) == _IDLE]
             for index in reversed(idle):
                 del bucket[index]
 
 
-keepers: WeakSet[Any] = WeakSet()  # what has bytes() and drop_idle()
+class Keepers:
+    """What has bytes() and drop_idle(), for as long as its thread lives.
+
+    A set cannot be walked through while another thread adds to it.
+    """
+
+    def __init__(self) -> None:
+        self._all: WeakSet[Any] = WeakSet()
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """After fork() nobody in the child would let go of it."""
+        self._lock = threading.Lock()
+
+    def add(self, keeper: Any) -> None:
+        with self._lock:
+            self._all.add(keeper)
+
+    def __iter__(self) -> Iterator[Any]:
+        with self._lock:
+            return iter(list(self._all))
+
+
+keepers = Keepers()
 
 
 def _references(bucket: list[_Base], index: int) -> int:
@@ -420,10 +444,10 @@ def _new_base(room: int) -> _Base:
 
 def kept_bytes() -> int:
     """Bytes of all buffers, those in use included."""
-    return sum(keeper.bytes() for keeper in list(keepers))
+    return sum(keeper.bytes() for keeper in keepers)
 
 
 def release_memory() -> None:
     """Give idle buffers back to the operating system."""
-    for keeper in list(keepers):
+    for keeper in keepers:
         keeper.drop_idle()

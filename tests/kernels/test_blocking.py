@@ -1,5 +1,6 @@
 """Slices, threads and memory that is used again."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,7 +9,6 @@ import time
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ LARGE = 1 << 20  # bytes: well above those that the pool leaves to malloc
 def pool(monkeypatch):
     """An empty memory pool."""
     monkeypatch.setattr(blocking, "_local", threading.local())
-    monkeypatch.setattr(blocking, "keepers", WeakSet())
+    monkeypatch.setattr(blocking, "keepers", blocking.Keepers())
 
 
 # --- slices ---------------------------------------------------------------------
@@ -733,3 +733,19 @@ def test_spread_is_the_broadcast_array(shape, to, dtype, threads):
     np.testing.assert_array_equal(found, np.broadcast_to(x, to))
     found[...] = 0
     assert not np.shares_memory(found, x)
+
+
+def test_what_keeps_memory_may_be_walked_through_while_threads_add_to_it():
+    class Keeper:
+        pass
+
+    keepers, kept = blocking.Keepers(), [Keeper() for _ in range(3)]
+    for keeper in kept:
+        keepers.add(keeper)
+    for _ in keepers:  # as if another thread came meanwhile
+        kept.append(Keeper())
+        keepers.add(kept[-1])
+    assert set(keepers) == set(kept) and len(kept) == 6
+    del keeper, kept[3:]
+    gc.collect()
+    assert set(keepers) == set(kept)

@@ -1,7 +1,6 @@
 """Programs that are made once, and the memory they share."""
 
 import threading
-from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from minikeras.kernels.workspace import Workspace
 def alone(monkeypatch):
     """No buffers and no programs but those of the test."""
     monkeypatch.setattr(blocking, "_local", threading.local())
-    monkeypatch.setattr(blocking, "keepers", WeakSet())
+    monkeypatch.setattr(blocking, "keepers", blocking.Keepers())
     monkeypatch.setattr(workspace, "_local", threading.local())
 
 
