@@ -46,7 +46,6 @@ def convolve(
     relu: bool = False,
 ) -> np.ndarray:
     """y (N, O, F); bias (F,) is added and ReLU applied while a slice is in cache."""
-
     return _convolve(x, w, geometry, groups, [(np.add, bias)], relu)
 
 

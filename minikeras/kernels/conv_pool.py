@@ -21,6 +21,7 @@ import numpy as np
 
 from minikeras.kernels import blocking, conv_fourier, products
 from minikeras.kernels.conv import SHORT_RUN, pad, scattering
+from minikeras.kernels.dense import mask
 from minikeras.kernels.steps import Step, copy, do_each, put
 from minikeras.kernels.windows import Geometry, joined_geometry, sliding
 
@@ -58,7 +59,6 @@ def forward(
     plan = _Plan(x, w, bias, geometry, pool)
     keep = keep and geometry.cells * x.shape[-1] > CHEAP_WINDOW
     kept: Kept = [None] * len(plan.slices)
-
     largest = partial(np.maximum.reduce, initial=0) if relu else np.maximum.reduce
 
     def steps_of(index: int) -> list[Step]:
@@ -146,16 +146,11 @@ def _share_out(
     """Each block's part of the gradient of the largest of them: calls, and where they
     will write it."""
     grads = blocking.empty(blocks.shape, blocks.dtype)
-    reached = blocking.empty(blocks.shape, bool)
-    rest, above = grads[-1], reached[-1]
-    steps: list[Step] = []
-    if relu:
-        steps.append((np.greater, largest, 0, above))
-        steps.append((np.multiply, g, above, rest))
-    else:
-        steps.append(copy(g, rest))
-    steps.append((np.equal, blocks[:-1], largest, reached[:-1]))
-    for first, grad in zip(reached[:-1], grads[:-1], strict=True):
+    reached = blocking.empty(blocks[:-1].shape, bool)
+    rest = grads[-1]
+    steps = mask(g, largest, rest) if relu else [copy(g, rest)]
+    steps.append((np.equal, blocks[:-1], largest, reached))
+    for first, grad in zip(reached, grads[:-1], strict=True):
         steps.append((np.multiply, rest, first, grad))
         steps.append((np.subtract, rest, grad, rest))
     return steps, grads

@@ -120,19 +120,21 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
 
 def mask_by_output(g: np.ndarray, output: np.ndarray) -> np.ndarray:
     """g where a ReLU's output is above zero, else 0."""
-    masked = blocking.empty(g.shape, g.dtype)
-    blocking.each_piece(_mask, g, output, masked)
-    return masked
+    found = blocking.empty(g.shape, g.dtype)
+    blocking.each_piece(lambda *piece: do(mask(*piece)), g, output, found)
+    return found
+
+
+def mask(g: np.ndarray, output: np.ndarray, out: np.ndarray) -> list[Step]:
+    """Write g where a ReLU's output is above zero, else 0."""
+    above = blocking.empty(g.shape, bool)
+    return [(np.greater, output, 0, above), (np.multiply, g, above, out)]
 
 
 def masked(g: np.ndarray, output: np.ndarray) -> tuple[list[Step], np.ndarray]:
-    """The same as calls to be made, and what they will write."""
-    found, above = blocking.empty(g.shape, g.dtype), blocking.empty(g.shape, bool)
-    return [(np.greater, output, 0, above), (np.multiply, g, above, found)], found
-
-
-def _mask(g: np.ndarray, output: np.ndarray, masked: np.ndarray) -> None:
-    np.multiply(g, output > 0, out=masked)
+    """The same, and where it will be written."""
+    found = blocking.empty(g.shape, g.dtype)
+    return mask(g, output, found), found
 
 
 def _parts(a: np.ndarray, b: np.ndarray) -> list[Part]:

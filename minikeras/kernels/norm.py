@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minikeras.kernels import blocking, norm_rows
+from minikeras.kernels.dense import mask
 from minikeras.kernels.norm_rows import FAR, Stats, split
 from minikeras.kernels.steps import Step, do, do_each
 
@@ -142,9 +143,7 @@ def affine_sums(
         work = blocking.empty(grad.shape, x.dtype)
         steps: list[Step] = []
         if relu_output is not None and masked is not None:
-            above = blocking.empty(grad.shape, bool)
-            steps.append((np.greater, piece.of(relu_output), 0, above))
-            steps.append((np.multiply, grad, above, piece.of(masked)))
+            steps = mask(grad, piece.of(relu_output), piece.of(masked))
             grad = piece.of(masked)
         if shifts is not None:
             steps.append((np.subtract, source, piece.beside(shifts), work))

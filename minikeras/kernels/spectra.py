@@ -115,17 +115,14 @@ class Images:
 
     def end(self, images: np.ndarray, part: slice) -> list[Step]:
         """Write some images from their transforms along the first axis."""
-        views = [images[tile.where] for tile in self.tiles]
-        if not self._overlap:
-            return [
-                (np.matmul, tile.first, tile.half[part], _rows(view))
-                for tile, view in zip(self.tiles, views, strict=True)
-            ]
-        steps = [put(images, None, 0)]
-        for tile, view in zip(self.tiles, views, strict=True):
-            found = blocking.empty(view.shape, view.dtype)
+        steps = [put(images, None, 0)] if self._overlap else []
+        for tile in self.tiles:
+            view = found = images[tile.where]
+            if self._overlap:
+                found = blocking.empty(view.shape, view.dtype)
             steps.append((np.matmul, tile.first, tile.half[part], _rows(found)))
-            steps.append((np.add, view, found, view))
+            if self._overlap:
+                steps.append((np.add, view, found, view))
         return steps
 
     def new_spectrum(self, spectra: Spectra, part: slice) -> np.ndarray:

@@ -722,7 +722,13 @@ def test_aligned_reads_only():
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_spread_is_the_broadcast_array(shape, to, dtype, threads):
+def test_spread_is_the_broadcast_array(shape, to, dtype, threads, monkeypatch):
+    monkeypatch.setattr(blocking, "PIECE", 1 << 10)
+    cuts = []
+    slices = blocking.slices
+    monkeypatch.setattr(
+        blocking, "slices", lambda *how: cuts.append(slices(*how)) or cuts[-1]
+    )
     x = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     config.set_threads(threads)
     try:
@@ -733,6 +739,7 @@ def test_spread_is_the_broadcast_array(shape, to, dtype, threads):
     np.testing.assert_array_equal(found, np.broadcast_to(x, to))
     found[...] = 0
     assert not np.shares_memory(found, x)
+    assert [len(cut) > 1 for cut in cuts] == [True] * (found.size > 1 << 13)
 
 
 def test_what_keeps_memory_may_be_walked_through_while_threads_add_to_it():

@@ -222,11 +222,11 @@ def test_multiply(unpacked, asked):
         np.testing.assert_array_equal(out, exact(a, b))
 
     check()
-    assert any(len(shape) == 3 for shape in asked) is unpacked
+    assert (sum(len(shape) == 3 for shape in asked) > 20) is unpacked
 
 
 def test_multiply_each(unpacked, asked):
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=150, deadline=None, derandomize=True)
     @given(
         count=st.integers(1, 4), a_layout=ANY, b_layout=ANY, out_layout=ANY, **MATRICES
     )
@@ -238,7 +238,7 @@ def test_multiply_each(unpacked, asked):
         np.testing.assert_array_equal(out, exact(a, b))
 
     check()
-    assert any(len(shape) == 3 for shape in asked) is unpacked
+    assert (sum(len(shape) == 3 for shape in asked) > 10) is unpacked
 
 
 TURNED = {
@@ -267,7 +267,7 @@ def test_multiply_turned(unpacked, asked):
     check()
     stacks = [shape[0] for shape in asked if len(shape) == 4]
     if unpacked:
-        assert 1 in stacks and set(stacks) != {1}
+        assert stacks.count(1) > 5 and len(stacks) - stacks.count(1) > 5
     else:
         assert not stacks
 
