@@ -23,16 +23,18 @@ from minikeras.validation import shape_text
 
 
 class Structure:
-    """Counts changes in which layers and weights there are and which of them train.
+    """Notes changes in which layers and weights there are and which of them train.
 
     What was collected by walking through a model stays valid until the next change.
+    A version is an object and not a number, for one that comes with a model out of a
+    pickle is then no version of this process.
     """
 
-    version = 0
+    version = object()
 
     def changed(self) -> None:
         """Something was added, replaced, taken away, frozen or thawed."""
-        self.version += 1
+        self.version = object()
 
 
 structure = Structure()

@@ -61,7 +61,7 @@ _NOT_OFFERED = ("lora_rank", "lora_alpha", "quantization_config", "sparse", "rag
 class Plan(NamedTuple):
     """What a layer consists of, as long as nothing changes."""
 
-    version: int
+    version: object
     layers: list["Layer"]
     trainable: list[Variable]
     fixed: list[Variable]
@@ -474,7 +474,7 @@ class Layer(Weighted):
         is a layer that existed before and was put into a list in place.
         """
         kept = self.__dict__.get("_plan")
-        if kept is None or kept.version != structure.version:
+        if kept is None or kept.version is not structure.version:
             version = structure.version  # another thread may change it meanwhile
             layers = self._all_layers()
             plan = (self.trainable_weights, self.non_trainable_weights)

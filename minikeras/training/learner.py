@@ -110,8 +110,8 @@ class Learner(Layer):
 
     def _held_metrics(self) -> list[Metric]:
         """Metrics in attributes, looked for again when `plan` is."""
-        version, held = self.__dict__.get("_metrics_held", (-1, []))
-        if version != structure.version:
+        version, held = self.__dict__.get("_metrics_held", (None, []))
+        if version is not structure.version:
             version = structure.version
             found: dict[int, Metric] = {}
             for layer in self.plan().layers:

@@ -15,6 +15,7 @@ from autograd.tracer import isbox
 import minikeras as keras
 from minikeras import layers, ops
 from minikeras.training.step import backpropagate
+from minikeras.variables import structure
 
 X = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 
@@ -882,6 +883,19 @@ def test_copies_of_a_model_train_on_their_own(how):
     ):
         np.testing.assert_array_equal(old, now)
         assert not np.array_equal(old, new)
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_what_a_copy_consists_of_is_found_anew(how):
+    model = trained()
+    model.plan()
+    version = structure.version
+    other = COPIES[how](model)
+    extra = other.layers[0].add_weight((2,), "ones")
+    # Even where as much had changed as before the copy was made.
+    object.__setattr__(structure, "version", copy.copy(version))
+    assert any(v is extra for v in other.plan().trainable)
+    assert not any(v is extra for v in model.plan().trainable)
 
 
 @pytest.mark.parametrize("how", COPIES)
