@@ -50,6 +50,34 @@ def convolution(shape):
     return x, w, g, where
 
 
+def few_channels_case():
+    """Convolutions of few channels: a slice for each thread only where the arithmetic
+    alone is worth it, or where the time is."""
+
+    def arithmetic(numbers, columns):
+        return 2 * numbers * columns // blocking.PRODUCT
+
+    for shape in ((32, 28, 8, 8, 3, "same"), (32, 32, 4, 4, 3, "same")):
+        x, w, g, where = convolution(shape)
+        bias = np.zeros(w.shape[-1], "f4")
+        ways = {
+            "forward": lambda x=x, w=w, b=bias, at=where: conv.convolve(x, w, b, at),
+            "backward": lambda x=x, w=w, g=g, at=where: conv.backward(
+                x, w, None, g, at
+            ),
+        }
+        for name, run in ways.items():
+            report(
+                f"{name}, {shape}",
+                {
+                    "by arithmetic": replaced(
+                        blocking, "product_work", arithmetic, run
+                    ),
+                    "by time": run,
+                },
+            )
+
+
 def conv_pool_case():
     """Convolution and max pooling: one after the other, or in one pass."""
     for shape in SHAPES[:3]:

@@ -47,9 +47,32 @@ def small_products_case():
     ):
         a, b = _random(rows, inner), _random(inner, columns)
         _product_ways(f"{a.shape} @ {b.shape}", products.multiply, a, b)
-    for rows, inner, columns in ((4096, 288, 32), (2048, 576, 64)):
+    for rows, inner, columns in (
+        (4096, 288, 32),
+        (2048, 576, 64),
+        (8192, 96, 64),
+        (21632, 9, 8),
+    ):
         a, b = _random(rows, inner), _random(rows, columns)
         _product_ways(f"{a.shape}.T @ {b.shape}", _multiply_turned, a.T, b)
+
+
+def held_case():
+    """Sums of two threads with few results: NumPy's matmul, which keeps the interpreter
+    until it is done, or its dot, which does not."""
+    a, b = _random(25, 1 << 16), _random(1 << 16, 6)
+    results = [blocking.aligned(np.empty((25, 6), "f4")) for _ in range(2)]
+
+    def run(multiply):
+        def task(out):
+            multiply(a, b, out=out)
+
+        return lambda: blocking.parallel(task, results)
+
+    report(
+        f"twice {a.shape} @ {b.shape}, two threads",
+        {"matmul": run(np.matmul), "dot": run(np.dot)},
+    )
 
 
 def wide_case():

@@ -140,6 +140,12 @@ def slices(
     return cut(count, max(1, -(-count // shared)))
 
 
+def product_work(numbers: int, columns: int) -> int:
+    """Operations in the time of a product whose left matrix has so many numbers; few
+    columns take as long as 24 do (benchmarks/kernels.py, "few-channels")."""
+    return 2 * numbers * max(columns, 24) // PRODUCT
+
+
 def cut(count: int, length: int) -> list[slice]:
     """Slices of `length` items, of which the last one may be shorter.
 
@@ -258,18 +264,21 @@ class _Helpers:
 _helpers = _Helpers()
 
 
-def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
+def each_piece(change: Callable[..., None], *arrays: np.ndarray, work: int = 1) -> None:
     """Call `change` on matching pieces of arrays, on several threads if they are long.
 
     Pieces fit the cache, so a few operations on one cost little more than the first
     (benchmarks/kernels.py, "relu"). Arrays of different shapes, or that do not lie in
     one run, are one piece.
+
+    Args:
+        work: operations on each number.
     """
     size = arrays[0].size
     alike = all(
         array.flags.c_contiguous and array.shape == arrays[0].shape for array in arrays
     )
-    if size < 2 * PIECE or not alike:
+    if size * work < 2 * PIECE or not alike:
         change(*arrays)
         return
     flat = [array.reshape(-1) for array in arrays]
@@ -277,7 +286,7 @@ def each_piece(change: Callable[..., None], *arrays: np.ndarray) -> None:
     def task(part: slice) -> None:
         change(*(array[part] for array in flat))
 
-    parallel(task, cut(size, PIECE))
+    parallel(task, cut(size, PIECE // work))
 
 
 def sum_first(parts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -123,7 +123,8 @@ def _forward_slices(
     channels, filters = x.shape[-1], w.shape[-1]
     if groups == 1 and geometry.positions and x.dtype.char in BLAS_TYPES:
         each = conv_rows.bytes_each(geometry, channels, filters, x.itemsize)
-        work = 2 * geometry.positions * w.size // blocking.PRODUCT
+        numbers = geometry.positions * geometry.cells * channels
+        work = blocking.product_work(numbers, filters)
         places = blocking.slices(len(x), each, work)
         longest = places[0].stop if places else 0
         if conv_rows.fits(geometry, channels, filters, longest):
@@ -227,10 +228,8 @@ def _filter_sums(
     for _, of_x, of_y in parts:
         more, matrix = columns(padded[..., of_x], geometry)
         steps += more
-        if len(parts) == 1 and matrix.flags.c_contiguous:
-            steps.append((products.multiply_turned, matrix, rows, total))
-        else:
-            steps.append((np.matmul, matrix.T, rows[:, of_y], total[:, of_y]))
+        targets = rows[:, of_y], total[:, of_y]
+        steps.append((products.multiply_turned, matrix, *targets))
     return steps
 
 
@@ -243,7 +242,7 @@ def slices(
     by_rows: bool = False,
 ) -> list[slice]:
     columns = geometry.positions * geometry.cells * channels
-    work = 2 * columns * w.shape[-1] // blocking.PRODUCT
+    work = blocking.product_work(columns, w.shape[-1])
     if by_rows:
         columns = conv_rows.windows_each(geometry, channels)
     return blocking.slices(len(x), columns * x.itemsize, work, most)

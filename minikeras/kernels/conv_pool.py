@@ -191,7 +191,7 @@ class _Plan:
         # Every slice has a sum of its own for dw: few slices for a large filter.
         most = max(blocking.MIN_SLICES, (8 << 20) // max(1, w.nbytes))
         bytes_each = (each + 2 * work * filters) * x.itemsize
-        operations = 2 * work * size * filters // blocking.PRODUCT
+        operations = blocking.product_work(work * size, filters)
         self.slices = blocking.slices(len(x), bytes_each, operations, most)
 
     def _without_ones(self, matrix: np.ndarray) -> np.ndarray:

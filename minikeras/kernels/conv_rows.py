@@ -30,7 +30,7 @@ from minikeras.kernels.steps import Step, copy, in_one_run, put
 from minikeras.kernels.windows import Geometry, axis_overlaps, sliding
 
 SHORTEST_ROW = 32  # numbers
-SHORTEST_WIDTH = 64  # numbers of a window beside the first axis, for dw
+SHORTEST_WIDTH = 48  # numbers of a window beside the first axis, for dw
 _ALL = (slice(None),) * 3
 
 

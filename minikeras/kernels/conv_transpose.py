@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blocking, conv
+from minikeras.kernels import blocking, conv, products
 from minikeras.kernels.dense import masked, sum_rows
 from minikeras.kernels.steps import Step, copy, do_each, put
 from minikeras.kernels.windows import Geometry
@@ -79,10 +79,10 @@ def backward(
         steps += to_pad + to_copy
         if sums_w is not None:
             rows = x[part].reshape(-1, channels)
-            steps.append((np.matmul, columns.T, rows, sums_w[index]))
+            steps.append((products.multiply_turned, columns, rows, sums_w[index]))
         if dx is not None:
             rows = dx[part].reshape(-1, channels)
-            steps.append((np.matmul, columns, matrix, rows))
+            steps.append((products.multiply, columns, matrix, rows))
         return steps
 
     do_each(steps_of, range(len(places)))

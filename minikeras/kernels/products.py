@@ -17,6 +17,8 @@ from minikeras.kernels import blocking
 UNPACKED = 10**6  # multiplications
 FEWEST_ROWS = 8  # in a block
 LARGEST_SUM = 1 << 15  # numbers of a product whose parts are cheap to add up
+SHORTEST_SUM, LONGEST_SUM = 96, 512  # terms of such a part
+HELD = 500  # numbers of a product up to which NumPy's matmul keeps the interpreter
 
 
 @cache
@@ -34,7 +36,7 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a @ b for matrices; a and out may be transposed or cut out of others."""
     blocks = row_blocks(len(a), b.size) if multiplies_unpacked() else 1
     if blocks == 1:
-        np.matmul(a, b, out=out)
+        _multiply(a, b, out)
         return
     shape = blocks, len(a) // blocks  # to split an axis never copies
     np.matmul(a.reshape(*shape, -1), b, out=out.reshape(*shape, -1))
@@ -52,10 +54,10 @@ def multiply_each(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 
 def multiply_turned(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out = a.T @ b for matrices with many rows that are each one run."""
+    """out = a.T @ b for matrices with many rows, the sums in parts."""
     columns, rows = _turned_blocks(len(a), a.shape[1], b.shape[1])
     if columns == 0 or not multiplies_unpacked():
-        np.matmul(a.T, b, out=out)
+        _multiply(a.T, b, out)
         return
     stacks, width, filters = len(a) // rows, a.shape[1] // columns, b.shape[1]
     left = a.reshape(stacks, rows, width, columns).transpose(0, 2, 3, 1)
@@ -68,19 +70,31 @@ def multiply_turned(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     np.add.reduce(parts.reshape(stacks, *out.shape), axis=0, out=out)
 
 
+def _multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = a @ b. While NumPy's matmul has few numbers to find, however many terms
+    each has, other threads wait for the interpreter; its dot lets go of it
+    (benchmarks/kernels.py, "held")."""
+    few = out.size <= HELD and out.flags.c_contiguous
+    alike = a.dtype == b.dtype == out.dtype  # which dot insists on
+    (np.dot if few and alike else np.matmul)(a, b, out=out)
+
+
 @lru_cache(maxsize=256)
 def _turned_blocks(rows: int, width: int, filters: int) -> tuple[int, int]:
     """Columns and rows of `a` in a block; (0, 0) if none take the small kernels.
 
-    Long blocks leave fewer sums to add up.
+    Blocks are as wide as `a` unless they would be too short, and then as long as
+    possible, which leaves fewer sums to add up.
     """
     if width * filters > LARGEST_SUM:
         return 0, 0
-    for columns in (n for n in range(48, 23, -1) if width % n == 0):
-        most = min(rows, UNPACKED // max(1, columns * filters))
-        found = next((n for n in range(most, 127, -1) if rows % n == 0), 0)
+    shortest, longest = SHORTEST_SUM, LONGEST_SUM
+    for columns in (width, *(n for n in range(48, 23, -1) if width % n == 0)):
+        most = min(rows, longest, UNPACKED // max(1, columns * filters))
+        found = next((n for n in range(most, shortest - 1, -1) if rows % n == 0), 0)
         if found:
             return columns, found
+        shortest, longest = 128, rows
     return 0, 0
 
 

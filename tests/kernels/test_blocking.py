@@ -575,8 +575,9 @@ def test_a_forked_child_has_threads_and_memory_of_its_own():
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("size", [0, 1, 19, 20, 21, 64])
-def test_each_piece_is_changed_once(size, threads, monkeypatch):
-    monkeypatch.setattr(blocking, "PIECE", 10)
+@pytest.mark.parametrize("work", [1, 4])
+def test_each_piece_is_changed_once(size, threads, work, monkeypatch):
+    monkeypatch.setattr(blocking, "PIECE", 10 * work)
     config.set_threads(threads)
     x, y = np.arange(float(size)), np.zeros(size)
     lengths = []
@@ -585,7 +586,7 @@ def test_each_piece_is_changed_once(size, threads, monkeypatch):
         lengths.append(len(x))
         y += x + 1
 
-    blocking.each_piece(change, x, y)
+    blocking.each_piece(change, x, y, work=work)
     np.testing.assert_array_equal(y, x + 1)
     assert sum(lengths) == size
     assert len(lengths) == (1 if size < 20 else -(-size // 10))
@@ -598,6 +599,11 @@ def test_arrays_that_do_not_match_are_one_piece(monkeypatch):
     for other in (square.T, square[:, ::2], np.zeros(4)):
         blocking.each_piece(lambda *arrays: calls.append(arrays), square, other)
     assert [len(arrays[0]) for arrays in calls] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("columns, work", [(64, 2000), (32, 1000), (16, 750), (1, 750)])
+def test_the_work_of_a_product(columns, work):
+    assert blocking.product_work(1000, columns) == work
 
 
 # --- cache lines ----------------------------------------------------------------

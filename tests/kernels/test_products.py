@@ -33,11 +33,15 @@ def asked(monkeypatch):
     """The shapes of the left matrices, or stacks of them, that NumPy multiplies."""
     shapes = []
 
-    def matmul(a, b, out):
-        shapes.append(a.shape)
-        return np.matmul(a, b, out=out)
+    def counted(function):
+        def multiply(a, b, out):
+            shapes.append(a.shape)
+            return function(a, b, out=out)
 
-    counted = SimpleNamespace(**{**vars(np), "matmul": matmul})
+        return multiply
+
+    names = vars(np) | {"matmul": counted(np.matmul), "dot": counted(np.dot)}
+    counted = SimpleNamespace(**names)
     monkeypatch.setattr(products, "np", counted)
     return shapes
 
@@ -182,20 +186,23 @@ def test_some_good_blocks(rows, row, columns, block):
 @given(st.integers(0, 40_000), st.integers(1, 600), st.integers(1, 300))
 def test_turned_blocks_fit(rows, width, filters):
     columns, part = products._turned_blocks(rows, width, filters)
-    if columns == 0:
-        assert part == 0
-        fitting = any(
-            columns * n * filters <= products.UNPACKED
-            for columns in range(24, 49)
-            for n in range(128, rows + 1)
-            if width % columns == 0 and rows % n == 0
-        )
-        assert width * filters > products.LARGEST_SUM or not fitting
-        return
-    assert width % columns == 0 and rows % part == 0
-    assert 24 <= columns <= 48 and part >= 128
-    assert columns * part * filters <= products.UNPACKED
-    assert width * filters <= products.LARGEST_SUM
+
+    def fits(columns, shortest, longest):
+        return [
+            n
+            for n in range(shortest, longest + 1)
+            if rows % n == 0 and columns * n * filters <= products.UNPACKED
+        ]
+
+    as_wide = fits(width, 96, min(rows, 512))
+    cut = {n: fits(n, 128, rows) for n in range(24, 49) if width % n == 0}
+    if width * filters > products.LARGEST_SUM or not (as_wide or any(cut.values())):
+        assert (columns, part) == (0, 0)
+    elif as_wide:
+        assert (columns, part) == (width, as_wide[-1])
+    else:
+        assert columns == max(n for n, found in cut.items() if found)
+        assert part == cut[columns][-1]
 
 
 # --- products -------------------------------------------------------------------
@@ -253,8 +260,8 @@ TURNED = {
 def test_multiply_turned(unpacked, asked):
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(
-        a_layout=st.sampled_from(ROW_LAYOUTS),
-        b_layout=st.sampled_from(ROW_LAYOUTS),
+        a_layout=ANY,
+        b_layout=ANY,
         out_layout=ANY,
         **TURNED,
     )
@@ -294,25 +301,48 @@ def test_a_large_product_is_a_stack(rows, inner, columns, stack, small_kernels, 
     assert asked == [stack or (rows, inner)] * 2
 
 
+@pytest.mark.parametrize("layout", ["as it is", "transposed"])
 @pytest.mark.parametrize(
     "rows, width, filters, stack",
     [
-        (1024, 24, 16, (1, 1, 24, 1024)),
-        (2048, 96, 16, (2, 2, 48, 1024)),
-        (2048, 40, 16, (2, 1, 40, 1024)),
-        (1024, 72, 1, (1, 2, 36, 1024)),
-        (127, 48, 8, None),  # few rows
+        (512, 24, 16, (1, 1, 24, 512)),
+        (2048, 96, 16, (4, 1, 96, 512)),
+        (2048, 3, 5, (4, 1, 3, 512)),  # narrow
+        (2048, 53, 16, (4, 1, 53, 512)),  # a prime number of columns
+        (2048, 96, 100, (16, 2, 48, 128)),  # as wide, blocks would be short
+        (1024, 144, 64, (4, 3, 48, 256)),
+        (95, 48, 8, None),  # few rows
         (1009, 48, 64, None),  # a prime number of them
-        (1024, 23, 16, None),  # few columns
-        (1024, 53, 16, None),  # a prime number of them
         (1024, 1440, 48, None),  # a large result
     ],
 )
-def test_which_turned_products(rows, width, filters, stack, small_kernels, asked):
-    a, b = whole(rows, width), whole(rows, filters, seed=1)
+def test_which_turned_products(
+    rows, width, filters, stack, layout, small_kernels, asked
+):
+    a, b = LAYOUTS[layout](whole(rows, width)), whole(rows, filters, seed=1)
     out = product(products.multiply_turned, a, b, (width, filters))
     np.testing.assert_array_equal(out, a.T @ b)
     assert asked == [stack or (width, rows)]
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_few_results_do_not_keep_the_interpreter(small, monkeypatch):
+    used = []
+
+    def dot(a, b, out):
+        used.append("dot")
+        return np.dot(a, b, out=out)
+
+    monkeypatch.setattr(products, "multiplies_unpacked", lambda: False)
+    monkeypatch.setattr(products, "np", SimpleNamespace(**vars(np) | {"dot": dot}))
+    columns = 20 if small else 21  # 500 results, and 525
+    a, b = whole(1000, 25), whole(1000, columns, seed=1)
+    for layout in LAYOUTS:
+        out = product(products.multiply_turned, a, b, (25, columns), layout)
+        np.testing.assert_array_equal(out, exact(a.T, b))
+        out = product(products.multiply, a.T, b, (25, columns), layout)
+        np.testing.assert_array_equal(out, exact(a.T, b))
+    assert len(used) == (2 if small else 0)  # where the results lie in one run
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])
