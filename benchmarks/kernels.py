@@ -16,6 +16,7 @@ from benchmarks.timing import report
 from minikeras.kernels import (
     adaptive,
     blocking,
+    curves,
     dense,
     embedding,
     norm,
@@ -113,6 +114,61 @@ def spread_case():
                 "spread": lambda g=g, to=shape: blocking.spread(g, to),
             },
         )
+
+
+def average_case():
+    """The gradient of average pooling: added up along one axis after another, copied to
+    all cells, or with runs of few channels taken along the last axis first."""
+    for count, size, channels in ((128, 28, 6), (128, 10, 16), (32, 32, 32)):
+        where = geometry((size, size), (2, 2), (2, 2), "valid")
+        g = np.ones((count, *where.out, channels), "f4")
+
+        def run(g=g, where=where):
+            pool.average_backward(g, where)
+
+        report(
+            f"gradient of the average of {g.shape}",
+            {
+                "added": replaced(pool, "_is_tiled", lambda _: False, run),
+                "copied": replaced(pool, "FEW_CHANNELS", 0, run),
+                "taken, then copied": replaced(pool, "FEW_CHANNELS", 1 << 30, run),
+                "chosen": run,
+            },
+        )
+
+
+def curves_case():
+    """Activations and their slopes: by formulas of NumPy, or in pieces, in memory used
+    before, on threads."""
+    for count in (1 << 16, 1 << 19, 1 << 21):
+        x = np.random.default_rng(0).standard_normal(count).astype("f4")
+        g, y = np.ones_like(x), np.tanh(x)
+        ways = {
+            "tanh": (lambda x=x: np.tanh(x), lambda x=x: curves.tanh(x)),
+            "its slope": (
+                lambda g=g, y=y: g - g * y * y,
+                lambda g=g, y=y: curves.tanh_backward(g, y),
+            ),
+            "sigmoid": (lambda x=x: _sigmoid(x), lambda x=x: curves.sigmoid(x)),
+            "slope of sigmoid": (
+                lambda g=g, y=y: g * (y - y * y),
+                lambda g=g, y=y: curves.sigmoid_backward(g, y),
+            ),
+        }
+        for name, (formula, pieces) in ways.items():
+            report(
+                f"{name} of {count:,} numbers",
+                {
+                    "formula": formula,
+                    "one thread": lambda run=pieces: run_with(run, threads=1),
+                    "pieces": pieces,
+                },
+            )
+
+
+def _sigmoid(x):
+    decay = np.exp(-np.abs(x))
+    return np.where(x >= 0, np.float32(1), decay) / (1 + decay)
 
 
 def adaptive_case():

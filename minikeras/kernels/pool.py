@@ -23,6 +23,7 @@ from minikeras.kernels.windows import Geometry, Place, axis_overlaps, cell_place
 Ufunc = Callable[..., np.ndarray]
 
 FEW_CELLS = 6
+FEW_CHANNELS = 24
 
 
 def max_pool(x: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -99,20 +100,56 @@ def average_backward(g: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dx of `average_pool`, its adjoint: each g shared out to its window's cells."""
     counts = _counts(geometry).astype(g.dtype)
     dx = blocking.empty((len(g), *geometry.sizes, g.shape[-1]), g.dtype)
+    share_out = _repeat if _is_tiled(geometry) else _add_to_cells
 
     def task(part: slice) -> None:
-        spread = g[part] / counts
-        for axis in reversed(range(len(geometry.kernel))):
-            shape = list(spread.shape)
-            shape[1 + axis] = geometry.sizes[axis]
-            wider = dx[part] if axis == 0 else blocking.empty(shape, g.dtype)
-            wider[...] = 0
-            for positions, inputs in axis_overlaps(geometry, axis):
-                wider[_at(axis, inputs)] += spread[_at(axis, positions)]
-            spread = wider
+        share = np.divide(g[part], counts, out=blocking.empty(g[part].shape, g.dtype))
+        share_out(share, dx[part], geometry)
 
     blocking.parallel(task, _slices(dx, geometry))
     return dx
+
+
+def _is_tiled(geometry: Geometry) -> bool:
+    """Whether windows without padding lie side by side."""
+    whole = not any(before or after for before, after in geometry.pads)
+    return (
+        whole and geometry.strides == geometry.kernel and set(geometry.dilation) == {1}
+    )
+
+
+def _repeat(share: np.ndarray, dx: np.ndarray, geometry: Geometry) -> None:
+    """Write each share to all cells of its window; windows lie side by side.
+
+    Runs of few channels are taken along the last axis first, and then whole rows are
+    copied (benchmarks/kernels.py, "average").
+    """
+    kernel, out = geometry.kernel, geometry.out
+    whole = tuple(slice(o * k) for o, k in zip(out, kernel, strict=True))
+    covered = dx[(slice(None),) + whole]
+    if covered.shape != dx.shape:
+        dx[...] = 0
+    if share.shape[-1] < FEW_CHANNELS:
+        index = np.repeat(np.arange(out[-1]), kernel[-1])
+        wider = blocking.empty((*share.shape[:-2], *covered.shape[-2:]), dx.dtype)
+        share = np.take(share, index, axis=-2, out=wider, mode="clip")
+        kernel, out = (*kernel[:-1], 1), (*out[:-1], covered.shape[-2])
+    split = [size for pair in zip(out, kernel, strict=True) for size in pair]
+    places = tuple(range(2, 2 * len(out) + 1, 2))
+    cells = covered.reshape(len(dx), *split, dx.shape[-1])
+    np.copyto(cells, np.expand_dims(share, places))
+
+
+def _add_to_cells(share: np.ndarray, dx: np.ndarray, geometry: Geometry) -> None:
+    """Add each share to all cells of its window, along one axis after another."""
+    for axis in reversed(range(len(geometry.kernel))):
+        shape = list(share.shape)
+        shape[1 + axis] = geometry.sizes[axis]
+        wider = dx if axis == 0 else blocking.empty(shape, dx.dtype)
+        wider[...] = 0
+        for positions, inputs in axis_overlaps(geometry, axis):
+            wider[_at(axis, inputs)] += share[_at(axis, positions)]
+        share = wider
 
 
 def _by_slices(

@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import def_linear, defjvp, defvjp, defvjp_argnums
 
-from minikeras.kernels import blocking
+from minikeras.kernels import blocking, curves
 from minikeras.kernels import dense as kernels
 from minikeras.ops.base import (
     Array,
@@ -109,12 +109,14 @@ def relu(x: Any) -> Array:
 
 @primitive
 def _sigmoid(x):
-    decay = np.exp(-np.abs(x))
-    one = constant_like(1, x)
-    return np.divide(np.where(x >= 0, one, decay), one + decay)
+    return curves.sigmoid(x)
 
 
-defvjp(_sigmoid, lambda y, x: lambda g: g * (y - y * y))
+def _sigmoid_vjp(y, x):
+    return lambda g: curves.sigmoid_backward(g, y) if plain(g, y) else g * (y - y * y)
+
+
+defvjp(_sigmoid, _sigmoid_vjp)
 defjvp(_sigmoid, lambda d, y, x: d * (y - y * y))
 
 
@@ -129,10 +131,14 @@ def sigmoid(x: Any) -> Array:
 
 @primitive
 def _tanh(x):
-    return np.tanh(x)
+    return curves.tanh(x)
 
 
-defvjp(_tanh, lambda y, x: lambda g: g - g * y * y)
+def _tanh_vjp(y, x):
+    return lambda g: curves.tanh_backward(g, y) if plain(g, y) else g - g * y * y
+
+
+defvjp(_tanh, _tanh_vjp)
 defjvp(_tanh, lambda d, y, x: d - d * y * y)
 
 

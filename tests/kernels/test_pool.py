@@ -145,8 +145,11 @@ def test_gather_and_scatter_by_any_index(case, cut):
 
 
 @pytest.mark.parametrize("case", GRID, ids=name)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_average_pooling_counts_real_cells_only(case, dtype, cut):
+@pytest.mark.parametrize(
+    "dtype, few", [("float32", 24), ("float64", 24), ("float32", 0)]
+)
+def test_average_pooling_counts_real_cells_only(case, dtype, few, cut, monkeypatch):
+    monkeypatch.setattr(pool, "FEW_CHANNELS", few)
     x = whole(3, *case[0], 2, dtype=dtype)
     place = geometry(*case)
     y = naive_average(x, case)
@@ -231,6 +234,17 @@ def test_batch_sizes(count, cut):
     np.testing.assert_array_equal(pool.average_pool(x, place), naive_average(x, case))
 
 
+@pytest.mark.parametrize("shape", [(0, 4, 5, 2), (3, 4, 5, 0), (3, 1, 5, 2)])
+@pytest.mark.parametrize("few", [0, 24])
+def test_averages_of_nothing(shape, few, cut, monkeypatch):
+    monkeypatch.setattr(pool, "FEW_CHANNELS", few)
+    place = geometry(shape[1:3], (2, 2), (2, 2), "valid")
+    g = np.ones((shape[0], *place.out, shape[3]))
+    dx = pool.average_backward(g, place)
+    assert dx.shape == shape
+    assert dx.sum() == g.sum()
+
+
 VIEWS = {
     "axes reordered": lambda a: np.ascontiguousarray(a.T).T,
     "every second channel": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
@@ -240,9 +254,11 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-@pytest.mark.parametrize("strides", [(2, 2), (1, 2)])
-def test_arrays_that_are_not_contiguous(view, strides, cut):
-    case = ((4, 5), (2, 2), strides, "same")
+@pytest.mark.parametrize(
+    "strides, padding", [((2, 2), "same"), ((1, 2), "same"), ((2, 2), "valid")]
+)
+def test_arrays_that_are_not_contiguous(view, strides, padding, cut):
+    case = ((4, 5), (2, 2), strides, padding)
     x, place = whole(3, 4, 5, 2), geometry(*case)
     y, index = naive_max(x, case)
     g = 216 * whole(*y.shape, seed=1)
