@@ -58,6 +58,19 @@ def _cnn(k):
     ]
 
 
+def _lenet(k):
+    return [
+        k.Conv2D(6, 5, padding="same", activation="tanh"),
+        k.AveragePooling2D(2),
+        k.Conv2D(16, 5, activation="tanh"),
+        k.AveragePooling2D(2),
+        k.Flatten(),
+        k.Dense(120, activation="tanh"),
+        k.Dense(84, activation="tanh"),
+        k.Dense(10, activation="softmax"),
+    ]
+
+
 def _three_five_seven(k):
     return [
         k.Dense(16),
@@ -127,6 +140,9 @@ WORKLOADS = {
         "MLP 784-1024-1024-1024-10, batch 128", (784,), 10, 128, _wide_mlp
     ),
     "cnn": Workload("CNN 32-64 on 28x28, batch 128", (28, 28, 1), 10, 128, _cnn),
+    "lenet": Workload(
+        "LeNet-5 with tanh on 28x28, batch 128", (28, 28, 1), 10, 128, _lenet
+    ),
     "3-5-7": Workload(
         "Dense 16, conv 3, 5, 7 on 20x20x3, batch 32",
         (20, 20, 3),
