@@ -154,6 +154,11 @@ def curves_case():
                 lambda g=g, y=y: g * (y - y * y),
                 lambda g=g, y=y: curves.sigmoid_backward(g, y),
             ),
+            "silu": (lambda x=x: x * _sigmoid(x), lambda x=x: curves.gate(x)),
+            "elu": (
+                lambda x=x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+                lambda x=x: curves.elu(x, 1.0),
+            ),
         }
         for name, (formula, pieces) in ways.items():
             report(

@@ -11,8 +11,15 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import def_linear, defjvp, defvjp
 
-from minikeras.kernels import blocking
-from minikeras.ops.base import Array, constant_like, float_array, getval, primitive
+from minikeras.kernels import blocking, curves
+from minikeras.ops.base import (
+    Array,
+    constant_like,
+    float_array,
+    fused,
+    getval,
+    primitive,
+)
 from minikeras.ops.nn import _relu, _sigmoid, _softplus, _tanh
 from minikeras.ops.numpy import masked, negative, sqrt, square, sum
 from minikeras.validation import shape_text
@@ -296,16 +303,28 @@ defjvp(
 )
 
 
+# (1 + tanh(u)) / 2 is sigmoid(2 u), without cancellation: 2 u = bend x^3 + slope x
+_SLOPE = math.sqrt(8 / math.pi)
+_BEND = 0.044715 * _SLOPE
+
+
+def _composed_gelu(x):
+    u = anp.multiply(square(x), constant_like(_BEND, x))
+    u = anp.multiply(x, anp.add(u, constant_like(_SLOPE, x)))
+    return anp.multiply(x, _sigmoid(u))
+
+
+_gelu = fused(
+    lambda x: curves.gate(x, (_BEND, _SLOPE)),
+    lambda argnums, g, y, x: (curves.gate_backward(g, x, (_BEND, _SLOPE)),),
+    _composed_gelu,
+)
+
+
 def gelu(x: Any, approximate: bool = True) -> Array:
     """x P(X <= x) for X standard normal; or x sigmoid of a cubic close to it."""
     x = float_array(x)
-    if not approximate:
-        return anp.multiply(x, _normal_cdf(x))
-    # (1 + tanh(u)) / 2 is sigmoid(2 u), without cancellation
-    slope, bend = math.sqrt(8 / math.pi), 0.044715 * math.sqrt(8 / math.pi)
-    u = anp.multiply(square(x), constant_like(bend, x))
-    u = anp.multiply(x, anp.add(u, constant_like(slope, x)))
-    return anp.multiply(x, _sigmoid(u))
+    return _gelu(x) if approximate else anp.multiply(x, _normal_cdf(x))
 
 
 # --- whole axes -----------------------------------------------------------------

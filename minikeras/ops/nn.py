@@ -14,6 +14,7 @@ from minikeras.ops.base import (
     constant_like,
     dtype_of,
     float_array,
+    fused,
     getval,
     plain,
     primitive,
@@ -246,8 +247,7 @@ def softsign(x: Any) -> Array:
 
 @primitive
 def _elu(x, *, alpha):
-    below = np.expm1(np.minimum(x, constant_like(0, x)))
-    return np.where(x > 0, x, below * constant_like(alpha, x))
+    return curves.elu(x, alpha)
 
 
 def _elu_slope(y, x, alpha):
@@ -255,7 +255,16 @@ def _elu_slope(y, x, alpha):
     return _where(constant_like(1, x), below, condition=getval(x) > 0)
 
 
-defvjp(_elu, lambda y, x, alpha: lambda g: g * _elu_slope(y, x, alpha))
+def _elu_vjp(y, x, alpha):
+    def vjp(g):
+        if alpha > 0 and plain(g, x, y):
+            return curves.elu_backward(g, y, alpha)
+        return g * _elu_slope(y, x, alpha)
+
+    return vjp
+
+
+defvjp(_elu, _elu_vjp)
 defjvp(_elu, lambda d, y, x, alpha: d * _elu_slope(y, x, alpha))
 
 
@@ -269,10 +278,16 @@ def selu(x: Any) -> Array:
     return multiply(1.0507009873554805, elu(x, 1.6732632423543772))
 
 
+_silu = fused(
+    curves.gate,
+    lambda argnums, g, y, x: (curves.gate_backward(g, x),),
+    lambda x: x * _sigmoid(x),
+)
+
+
 def silu(x: Any) -> Array:
     """x sigmoid(x), also called swish."""
-    x = float_array(x)
-    return x * _sigmoid(x)
+    return _silu(float_array(x))
 
 
 def binary_log_loss(labels: Any, logits: Any) -> Array:

@@ -88,3 +88,53 @@ def test_known_values():
     e = 2.718281828459045
     np.testing.assert_allclose(curves.sigmoid(x), [1 / (1 + e), 0.5, e / (1 + e)])
     np.testing.assert_allclose(curves.tanh(x)[2], (e * e - 1) / (e * e + 1))
+
+
+GELU = 0.044715 * np.sqrt(8 / np.pi), np.sqrt(8 / np.pi)
+
+
+def inner(x, cubic):
+    if cubic is None:
+        return x
+    bend, slope = (x.dtype.type(number) for number in cubic)
+    return x * (x * x * bend + slope)
+
+
+@pytest.mark.parametrize("cubic", [None, GELU], ids=["silu", "gelu"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.filterwarnings("ignore:(overflow|invalid):RuntimeWarning")
+def test_gates(dtype, layout, cubic, piece):
+    x = LAYOUTS[layout](numbers(dtype))
+    x.flags.writeable = False
+    same(curves.gate(x, cubic), x * plain_sigmoid(inner(x, cubic)))
+
+
+@pytest.mark.parametrize("cubic", [None, GELU], ids=["silu", "gelu"])
+def test_slopes_of_gates(cubic, piece):
+    x = np.random.default_rng(0).normal(0, 3, (37, 29))
+    g = np.random.default_rng(1).normal(size=x.shape)
+    step = 1e-5
+    rise = curves.gate(x + step, cubic) - curves.gate(x - step, cubic)
+    slopes = curves.gate_backward(g, x, cubic)
+    np.testing.assert_allclose(slopes, g * rise / (2 * step), 1e-7, 1e-8)
+    single = curves.gate_backward(g.astype("f4"), x.astype("f4"), cubic)
+    np.testing.assert_allclose(single, slopes, 1e-4, 1e-5)
+    assert single.dtype == np.float32
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.6732632423543772])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.filterwarnings("ignore:(overflow|invalid):RuntimeWarning")
+def test_elu(dtype, layout, alpha, piece):
+    x, g = LAYOUTS[layout](numbers(dtype)), LAYOUTS[layout](numbers(dtype, 1))
+    one, scale = np.ones((), dtype), np.asarray(alpha, dtype)
+    y = np.where(x > 0, x, np.expm1(np.minimum(x, one * 0)) * scale)
+    same(curves.elu(x, alpha), y)
+    slope = np.where(y > 0, one, y + scale)
+    finite = np.isfinite(y)
+    found = curves.elu_backward(g, y, alpha)
+    same(found[finite], (g * slope)[finite])
+    rest = np.where(np.isnan(y), np.nan, g)  # of infinity and of what is no number
+    same(found[~finite], rest[~finite].astype(dtype))

@@ -45,8 +45,8 @@ def test_normal_cdf_of_a_transposed_array():
     np.testing.assert_allclose(ops._normal_cdf(x), exact_cdf(x), rtol=1e-13)
 
 
-@pytest.mark.parametrize("function", [ops._normal_cdf, ops._normal_density])
-def test_normal_derivatives(function):
+@pytest.mark.parametrize("function", [ops._normal_cdf, ops._normal_density, ops._gelu])
+def test_derivatives_of_third_order(function):
     check_grads(function, modes=["fwd", "rev"], order=3)(np.linspace(-3, 3, 7))
 
 
