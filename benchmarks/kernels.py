@@ -10,9 +10,11 @@ import sys
 
 import numpy as np
 
+import minikeras
 from benchmarks import convolutions, products, steps
 from benchmarks.settings import replaced, run_with
 from benchmarks.timing import report
+from benchmarks.workloads import WORKLOADS
 from minikeras.kernels import (
     adaptive,
     blocking,
@@ -129,7 +131,7 @@ def average_case():
         report(
             f"gradient of the average of {g.shape}",
             {
-                "added": replaced(pool, "_is_tiled", lambda _: False, run),
+                "added": replaced(pool, "_repeat", pool._add_to_cells, run),
                 "copied": replaced(pool, "FEW_CHANNELS", 0, run),
                 "taken, then copied": replaced(pool, "FEW_CHANNELS", 1 << 30, run),
                 "chosen": run,
@@ -169,6 +171,16 @@ def curves_case():
                     "pieces": pieces,
                 },
             )
+    lenet = WORKLOADS["lenet"]  # malloc gives the formula fresh memory in a step only
+    model, batch = lenet.build(minikeras), lenet.data(1)
+
+    def step():
+        model.train_on_batch(*batch)
+
+    report(
+        lenet.title,
+        {"tanh by formula": replaced(curves, "tanh", np.tanh, step), "pieces": step},
+    )
 
 
 def _sigmoid(x):

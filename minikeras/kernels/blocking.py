@@ -264,7 +264,9 @@ class _Helpers:
 _helpers = _Helpers()
 
 
-def each_piece(change: Callable[..., None], *arrays: np.ndarray, work: int = 1) -> None:
+def each_piece(
+    change: Callable[..., object], *arrays: np.ndarray, work: int = 1
+) -> None:
     """Call `change` on matching pieces of arrays, on several threads if they are long.
 
     Pieces fit the cache, so a few operations on one cost little more than the first
@@ -272,7 +274,7 @@ def each_piece(change: Callable[..., None], *arrays: np.ndarray, work: int = 1) 
     one run, are one piece.
 
     Args:
-        work: operations on each number.
+        work: in the time of so many operations on each number; pieces are shorter.
     """
     size = arrays[0].size
     alike = all(

@@ -35,9 +35,7 @@ Kept = list[np.ndarray | None]  # convolved blocks of each slice
 def fits(geometry: Geometry, pool: Geometry) -> bool:
     """Whether a convolution and a pooling can be done in one pass."""
     return (
-        pool.strides == pool.kernel
-        and set(pool.dilation) == {1}
-        and not any(before or after for before, after in pool.pads)
+        pool.tiled
         and 1 < pool.cells <= 9
         and pool.positions > 0
         and set(geometry.dilation) == {1}

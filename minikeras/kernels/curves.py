@@ -11,14 +11,12 @@ import numpy as np
 
 from minikeras.kernels import blocking
 
-WORK = 2  # of a few operations on each number: pieces are half as long
+WORK = 2  # for what takes longer than an operation, pieces are half as long
 
 
 def tanh(x: np.ndarray) -> np.ndarray:
     """Hyperbolic tangent."""
-    y = blocking.empty(x.shape, x.dtype)
-    blocking.each_piece(lambda x, y: np.tanh(x, out=y), x, y)
-    return y
+    return _in_pieces(lambda x, y: np.tanh(x, out=y), x)
 
 
 def tanh_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -29,14 +27,12 @@ def tanh_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
         np.multiply(dx, y, out=dx)
         np.subtract(g, dx, out=dx)
 
-    return _backward(change, g, y)
+    return _in_pieces(change, g, y)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), of exp(-|x|), which cannot overflow."""
-    y = blocking.empty(x.shape, x.dtype)
-    blocking.each_piece(_sigmoid, x, y, work=WORK)
-    return y
+    return _in_pieces(_sigmoid, x)
 
 
 def _sigmoid(x: np.ndarray, y: np.ndarray) -> None:
@@ -57,7 +53,7 @@ def sigmoid_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
         np.subtract(y, dx, out=dx)
         np.multiply(g, dx, out=dx)
 
-    return _backward(change, g, y)
+    return _in_pieces(change, g, y)
 
 
 Cubic = tuple[float, float] | None  # b and a of b x^3 + a x; None for x itself
@@ -70,9 +66,7 @@ def gate(x: np.ndarray, cubic: Cubic = None) -> np.ndarray:
         _sigmoid(_inner(x, cubic), y)
         np.multiply(x, y, out=y)
 
-    y = blocking.empty(x.shape, x.dtype)
-    blocking.each_piece(change, x, y, work=2 * WORK)
-    return y
+    return _in_pieces(change, x)
 
 
 def gate_backward(g: np.ndarray, x: np.ndarray, cubic: Cubic = None) -> np.ndarray:
@@ -93,7 +87,7 @@ def gate_backward(g: np.ndarray, x: np.ndarray, cubic: Cubic = None) -> np.ndarr
         np.add(dx, s, out=dx)
         np.multiply(dx, g, out=dx)
 
-    return _backward(change, g, x)
+    return _in_pieces(change, g, x)
 
 
 def _inner(x: np.ndarray, cubic: Cubic) -> np.ndarray:
@@ -119,9 +113,7 @@ def elu(x: np.ndarray, alpha: float) -> np.ndarray:
         np.maximum(x, 0, out=y)
         np.add(y, below, out=y)
 
-    y = blocking.empty(x.shape, x.dtype)
-    blocking.each_piece(change, x, y, work=WORK)
-    return y
+    return _in_pieces(change, x)
 
 
 def elu_backward(g: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
@@ -135,14 +127,11 @@ def elu_backward(g: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
         np.add(dx, above, out=dx)
         np.multiply(dx, g, out=dx)
 
-    return _backward(change, g, y)
+    return _in_pieces(change, g, y)
 
 
-def _backward(
-    change: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
-    g: np.ndarray,
-    y: np.ndarray,
-) -> np.ndarray:
-    dx = blocking.empty(g.shape, g.dtype)
-    blocking.each_piece(change, g, y, dx, work=WORK)
-    return dx
+def _in_pieces(change: Callable[..., object], *arrays: np.ndarray) -> np.ndarray:
+    """What `change` writes to its last argument, of pieces of the arrays."""
+    found = blocking.empty(arrays[0].shape, arrays[0].dtype)
+    blocking.each_piece(change, *arrays, found, work=WORK)
+    return found

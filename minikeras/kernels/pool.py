@@ -100,7 +100,7 @@ def average_backward(g: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dx of `average_pool`, its adjoint: each g shared out to its window's cells."""
     counts = _counts(geometry).astype(g.dtype)
     dx = blocking.empty((len(g), *geometry.sizes, g.shape[-1]), g.dtype)
-    share_out = _repeat if _is_tiled(geometry) else _add_to_cells
+    share_out = _repeat if geometry.tiled else _add_to_cells
 
     def task(part: slice) -> None:
         share = np.divide(g[part], counts, out=blocking.empty(g[part].shape, g.dtype))
@@ -108,14 +108,6 @@ def average_backward(g: np.ndarray, geometry: Geometry) -> np.ndarray:
 
     blocking.parallel(task, _slices(dx, geometry))
     return dx
-
-
-def _is_tiled(geometry: Geometry) -> bool:
-    """Whether windows without padding lie side by side."""
-    whole = not any(before or after for before, after in geometry.pads)
-    return (
-        whole and geometry.strides == geometry.kernel and set(geometry.dilation) == {1}
-    )
 
 
 def _repeat(share: np.ndarray, dx: np.ndarray, geometry: Geometry) -> None:

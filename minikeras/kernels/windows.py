@@ -87,6 +87,12 @@ class Geometry(NamedTuple):
         return tuple(s + a + b for s, (a, b) in zip(self.sizes, self.pads, strict=True))
 
     @property
+    def tiled(self) -> bool:
+        """Whether windows lie side by side, without padding or gaps."""
+        padded = any(before or after for before, after in self.pads)
+        return not padded and self.strides == self.kernel and set(self.dilation) == {1}
+
+    @property
     def reach(self) -> tuple[int, ...]:
         """Cells from a window's first to its last, with the gaps of dilation."""
         return tuple(

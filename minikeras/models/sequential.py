@@ -198,8 +198,8 @@ class Sequential(Model):
         return outputs
 
     def _runs(self) -> list[tuple[Run, Joined | None]]:
-        version, found = self.__dict__.get("_plan_of_runs", (None, None))
-        if found is None or version is not structure.version:
+        version, found = self.__dict__.get("_plan_of_runs", (None, []))
+        if version is not structure.version:
             version = structure.version  # another thread may change it meanwhile
             found = joins(self.layers)
             object.__setattr__(self, "_plan_of_runs", (version, found))

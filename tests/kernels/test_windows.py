@@ -225,3 +225,19 @@ def test_geometry_is_hashable_and_compares_by_value():
     first = geometry((5, 5), (3, 3), (1, 2), "same")
     second = Geometry(*first)
     assert first == second and len({first, second}) == 1
+
+
+@pytest.mark.parametrize(
+    "case, tiled",
+    [
+        (((6, 4), (2, 2), (2, 2), "valid"), True),
+        (((7, 5), (3, 2), (3, 2), "valid"), True),  # some cells are left over
+        (((6, 4), (2, 2), (2, 2), "same"), True),  # without padding after all
+        (((7, 4), (2, 2), (2, 2), "same"), False),  # padded
+        (((6, 4), (2, 2), (2, 1), "valid"), False),  # they overlap
+        (((6, 4), (1, 1), (2, 2), "valid"), False),  # they are apart
+        (((6, 4), (2, 2), (2, 2), "valid", (2, 1)), False),  # with gaps
+    ],
+)
+def test_windows_side_by_side(case, tiled):
+    assert geometry(*case).tiled is tiled
