@@ -20,6 +20,7 @@ from minikeras.kernels import (
     blocking,
     curves,
     dense,
+    dropout,
     embedding,
     norm,
     norm_rows,
@@ -329,6 +330,22 @@ def norm_shift_case():
                 f"statistics of {rows:,} rows, {columns} columns, mean {mean}",
                 {"after a pass": replaced(norm, "SAMPLE", 1 << 60, run), "sample": run},
             )
+
+
+def dropout_case():
+    """Dropout: by random floats, as its formula says, or by random bytes."""
+    rng = np.random.Generator(np.random.SFC64(0))
+    for rate in (0.5, 0.1):
+        x = rng.standard_normal((128, 1600), np.float32)
+
+        def formula(x=x, rate=rate):
+            return x * ((rng.random(x.shape, np.float32) >= rate) / np.float32(1 - rate))
+
+        def ours(x=x, rate=rate):
+            return dropout.drop(x, dropout.kept(rng, x.shape, rate), 1 / (1 - rate))
+
+        ways = {"random floats": formula, "random bytes": ours}
+        report(f"dropout of {x.size:,} numbers, rate {rate}", ways)
 
 
 def norm_relu_case():

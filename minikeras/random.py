@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.ops.base import Array, constant_like, convert, float_array, getval
-from minikeras.ops.numpy import multiply
+from minikeras.ops.base import Array, convert, float_array, getval
+from minikeras.ops.dropout import drop
 from minikeras.validation import shape_text
 
 Seed = Any  # int, SeedGenerator or None
@@ -180,9 +180,7 @@ def dropout(
     x = float_array(inputs)
     sizes = x.shape if noise_shape is None else noise_shape
     sizes = [n if m is None else m for n, m in zip(x.shape, sizes, strict=True)]
-    kept = _generator(seed, "dropout").random(sizes) >= rate
-    scale = constant_like(1 / (1 - rate) if rate < 1 else 0, x)
-    return multiply(x, kept * scale)
+    return drop(x, rate, _generator(seed, "dropout"), sizes)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> np.ndarray:

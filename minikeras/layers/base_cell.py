@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import activations, constraints, initializers, regularizers
+from minikeras.kernels.dropout import kept
 from minikeras.layers.core import known_size
 from minikeras.layers.regularization import BaseNoise
 from minikeras.ops import recurrent as fused
@@ -171,9 +172,9 @@ class BaseCell(BaseNoise):
         return self._masks.get(kind)
 
     def _draw(self, like: Any, rate: float) -> np.ndarray:
-        kept = self._generator.random(like.shape, np.float32) >= rate
+        mask = kept(self._generator, like.shape, rate)
         scale = 1 / (1 - rate) if rate < 1 else 0
-        return np.multiply(kept, scale, dtype=like.dtype)
+        return np.multiply(mask, scale, dtype=like.dtype)
 
     def _drawn(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
         """Masks of the inputs and of the state for this call, None for none."""

@@ -1,16 +1,18 @@
 """Layers against overfitting: noise in training, and a penalty on activities."""
 
-from math import prod, sqrt
+from math import sqrt
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from minikeras import config, regularizers
+from minikeras.kernels.dropout import kept
 from minikeras.layers.input_spec import InputSpec
 from minikeras.layers.layer import Layer, family
 from minikeras.layers.structure import channel_axis
 from minikeras.ops.base import constant_like, convert
+from minikeras.ops.dropout import drop
 from minikeras.ops.numpy import add, multiply
 from minikeras.validation import shape_text
 
@@ -77,13 +79,8 @@ class BaseDropout(BaseNoise):
             "noise_shape": self.noise_shape,
         }
 
-    def _kept(self, shape: tuple[int, ...]) -> np.ndarray:
-        """A boolean array, broadcast to `shape`, False with probability `rate`."""
-        shape = _concrete(self.noise_shape, shape, self._owner())
-        # Raw bits: three times faster than random floats.
-        pairs = self._generator.bit_generator.random_raw((prod(shape) + 1) // 2)
-        numbers = pairs.view(np.uint32)[: prod(shape)].reshape(shape)
-        return numbers >= np.uint32(min(int(self.rate * 2**32), 2**32 - 1))
+    def _mask_shape(self, x: Any) -> tuple[int, ...]:
+        return _concrete(self.noise_shape, x.shape, self._owner())
 
 
 @family.add()
@@ -113,8 +110,7 @@ class Dropout(BaseDropout):
         x = convert(inputs, self._np_dtype)
         if not training or self.rate == 0:
             return x
-        scale = constant_like(1 / (1 - self.rate) if self.rate < 1 else 0, x)
-        return multiply(x, self._kept(x.shape) * scale)
+        return drop(x, self.rate, self._generator, self._mask_shape(x))
 
 
 class BaseSpatialDropout(Dropout):
@@ -316,11 +312,11 @@ class AlphaDropout(BaseDropout):
         x = convert(inputs, self._np_dtype)
         if not training or self.rate == 0:
             return x
-        kept = self._kept(x.shape)
+        mask = kept(self._generator, self._mask_shape(x), self.rate)
         a = ((1 - self.rate) * (1 + self.rate * _SELU_LOWEST**2)) ** -0.5
         b = -a * self.rate * _SELU_LOWEST
-        shift = ~kept * constant_like(a * _SELU_LOWEST, x) + constant_like(b, x)
-        return add(multiply(x, kept * constant_like(a, x)), shift)
+        shift = ~mask * constant_like(a * _SELU_LOWEST, x) + constant_like(b, x)
+        return add(multiply(x, mask * constant_like(a, x)), shift)
 
 
 _SELU_LOWEST = -1.0507009873554805 * 1.6732632423543772  # as in ops.selu
