@@ -8,7 +8,6 @@ handles wherever it accepts arrays.
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from math import prod
 from threading import get_ident
@@ -245,20 +244,24 @@ def _unboxed(value: Any) -> Any:
     return value._array if isinstance(value, Variable) else getval(value)
 
 
-@contextmanager
-def bind(variables: Sequence[Variable], boxes: Sequence[Any]) -> Iterator[None]:
+class bind:
     """Let each variable stand for its box, in this thread, inside the `with` block.
 
     In place of a box there may be another array.
     """
-    before = [(v._box, v._thread) for v in variables]
-    thread = get_ident()
-    try:
-        for variable, box in zip(variables, boxes, strict=True):
+
+    def __init__(self, variables: Sequence[Variable], boxes: Sequence[Any]):
+        self._pairs = list(zip(variables, boxes, strict=True))
+        self._before = [(v._box, v._thread) for v in variables]
+
+    def __enter__(self) -> None:
+        thread = get_ident()
+        for variable, box in self._pairs:
             variable._box, variable._thread = box, thread
-        yield
-    finally:
-        for variable, (box, owner) in zip(variables, before, strict=True):
+
+    def __exit__(self, *exception: object) -> None:
+        pairs = zip(self._pairs, self._before, strict=True)
+        for (variable, _), (box, owner) in pairs:
             variable._box, variable._thread = box, owner
 
 

@@ -28,7 +28,7 @@ def dense(
     """y = x @ w + bias, and max(y, 0) if `relu`."""
     y = blocking.empty((len(x), w.shape[1]), x.dtype)
     if len(x) * w.size <= TINY:
-        with np.errstate(all="ignore"):
+        with blocking.quiet:
             np.matmul(x, w, out=y)
             if bias is not None:
                 y += bias
@@ -107,7 +107,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     if c is None:
         c = blocking.empty((len(a), b.shape[1]), np.result_type(a, b))
     if len(a) * b.size <= TINY:
-        with np.errstate(all="ignore"):
+        with blocking.quiet:
             return np.matmul(a, b, out=c)
 
     def task(part: Part) -> None:

@@ -5,8 +5,7 @@ to 4 % of a step of dense layers (benchmarks/kernels.py, "gradients").
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,19 +14,19 @@ from minikeras.kernels import blocking
 _local = threading.local()
 
 
-@contextmanager
-def of_gradients(
-    weights: Sequence[np.ndarray], wanted: Sequence[np.ndarray]
-) -> Iterator[None]:
+class of_gradients:
     """Within the block, in this thread, the first gradient of each weight goes into the
     array of the same place."""
-    before = getattr(_local, "places", None)
-    pairs = zip(weights, wanted, strict=True)
-    _local.places = {id(weight): place for weight, place in pairs}
-    try:
-        yield
-    finally:
-        _local.places = before
+
+    def __init__(self, weights: Sequence[np.ndarray], wanted: Sequence[np.ndarray]):
+        self._places = dict(zip(map(id, weights), wanted, strict=True))
+
+    def __enter__(self) -> None:
+        self._before = getattr(_local, "places", None)
+        _local.places = self._places
+
+    def __exit__(self, *exception: object) -> None:
+        _local.places = self._before
 
 
 def gradient_of(weight: np.ndarray, dtype: np.dtype) -> np.ndarray:

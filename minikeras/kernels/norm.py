@@ -62,7 +62,7 @@ def statistics(x: np.ndarray, centred: bool = True) -> Stats:
     Args:
         centred: False for the mean square in place of the variance.
     """
-    with np.errstate(all="ignore"):  # an infinity is the caller's to report
+    with blocking.quiet:
         return (norm_rows.row_stats if _by_rows(x) else _column_stats)(x, centred)
 
 
@@ -360,7 +360,7 @@ def _for_each(steps_of: Callable[[Piece], list[Step]], pieces: list[Piece]) -> N
     if len(pieces) != 1:
         do_each(steps_of, pieces)
         return
-    with np.errstate(all="ignore"):  # no BLAS here to hold to one thread
+    with blocking.quiet:  # no BLAS here to hold to one thread
         do(steps_of(pieces[0]))
 
 

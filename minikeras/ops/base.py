@@ -1,14 +1,13 @@
 """What every file of `ops` needs: plain values out of whatever the caller passed."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import reduce, wraps
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.core import make_jvp, make_vjp
+from autograd.core import VJPNode, add_outgrads, make_jvp
 from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums
 from autograd.numpy.numpy_wrapper import _astype
 from autograd.tracer import Box, getval, isbox, new_box, trace_stack
@@ -135,16 +134,18 @@ def sum_to(g: Array, shape: Sequence[int]) -> Array:
 _one_at_a_time = threading.RLock()
 
 
-@contextmanager
-def new_trace() -> Iterator[int]:
+class new_trace:
     """The number of a new trace, in the one thread that may have one."""
-    with _one_at_a_time:
-        before = trace_stack.top
-        trace_stack.top = before + 1
-        try:
-            yield before + 1
-        finally:
-            trace_stack.top = before  # autograd leaves it one too high after an error
+
+    def __enter__(self) -> int:
+        _one_at_a_time.acquire()
+        self._before = trace_stack.top
+        trace_stack.top = self._before + 1
+        return self._before + 1
+
+    def __exit__(self, *exception: object) -> None:
+        trace_stack.top = self._before  # autograd leaves it one too high after an error
+        _one_at_a_time.release()
 
 
 def fused(
@@ -171,9 +172,7 @@ def fused(
             if plain(g, *args):
                 found = backward(argnums, g, getval(ans), *args, **kwargs)
                 return tuple(found[n] for n in argnums)
-            return tuple(
-                make_vjp(of_one(n, args, kwargs), args[n])[0](g) for n in argnums
-            )
+            return _pulled_back(composed, argnums, g, args, kwargs)
 
         return vjp
 
@@ -187,6 +186,60 @@ def fused(
     defvjp_argnums(function, vjp_argnums)
     defjvp_argnums(function, jvp_argnums)
     return function
+
+
+def _pulled_back(
+    function: Callable[..., Any], argnums: Sequence[int], g: Any, args: Any, kwargs: Any
+) -> tuple[Any, ...]:
+    """The gradients of some arguments, in one walk, by that of the result."""
+    with new_trace() as trace:
+        roots = [VJPNode.new_root() for _ in argnums]
+        boxes = [
+            (n, new_box(args[n], trace, root))
+            for n, root in zip(argnums, roots, strict=True)
+        ]
+        end = function(*subvals(args, boxes), **kwargs)
+        found: list[Any] = [None] * len(roots)
+        if isbox(end) and end._trace == trace:
+            found = walk_back(end._node, roots, g)
+    return tuple(
+        anp.zeros_like(args[n]) if part is None else part
+        for n, part in zip(argnums, found, strict=True)
+    )
+
+
+def walk_back(end: VJPNode, roots: Sequence[VJPNode], seed: Any) -> list[Any]:
+    """Gradients at the roots of a tape, None where it does not lead.
+
+    Args:
+        end: node of the result.
+        seed: gradient of the result.
+    """
+    waiting = {end: 1}  # nodes -> how many others will still add to their gradient
+    found = [end]
+    while found:
+        for parent in found.pop().parents:
+            if parent in waiting:
+                waiting[parent] += 1
+            else:
+                waiting[parent] = 1
+                found.append(parent)
+    gradients = {end: (seed, False)}  # and whether it may be changed in place
+    of_roots = dict.fromkeys(roots)
+    ready = [end]
+    while ready:
+        node = ready.pop()
+        gradient = gradients.pop(node)[0]
+        if node in of_roots:
+            of_roots[node] = gradient
+            continue
+        for parent, part in zip(node.parents, node.vjp(gradient), strict=True):
+            gradients[parent] = add_outgrads(gradients.get(parent), part)
+            waiting[parent] -= 1
+            if not waiting[parent]:
+                ready.append(parent)
+        node.vjp = None  # what this node kept for its derivative is free again
+    return list(of_roots.values())
 
 
 # autograd has the derivative of a change of type backwards only.

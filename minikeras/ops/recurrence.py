@@ -5,10 +5,8 @@ Letters: B batch, T steps, F features, U units, G gates.
 
 from typing import Any
 
-import numpy as np
-
 from minikeras.kernels import gru, lstm, simple_rnn
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.blocking import quiet, single_threaded_blas
 from minikeras.kernels.recurrent import Plan, Weights
 from minikeras.ops.base import Array, fused, plain
 from minikeras.ops.recurrent_steps import compose
@@ -19,7 +17,7 @@ LETTERS = "xwubhc"  # of the primitive's arguments, as the kernels have them
 
 def _forward(x, kernel, recurrent, bias, *states, gates, plan, tape):
     weights = Weights(kernel, recurrent, bias)
-    with single_threaded_blas, np.errstate(all="ignore"):
+    with single_threaded_blas, quiet:
         y, kept = CELLS[gates].forward(x, weights, states, plan, tape is not None)
     if tape is not None:
         tape.append(kept)
@@ -28,7 +26,7 @@ def _forward(x, kernel, recurrent, bias, *states, gates, plan, tape):
 
 def _backward(argnums, g, y, *args, gates, plan, tape):
     weights, wanted = Weights(*args[1:4]), "".join(LETTERS[n] for n in argnums)
-    with single_threaded_blas, np.errstate(all="ignore"):
+    with single_threaded_blas, quiet:
         return tuple(CELLS[gates].backward(tape[-1], weights, g, plan, wanted))
 
 

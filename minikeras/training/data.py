@@ -83,7 +83,9 @@ class ArrayBatches:
                 f"`shuffle` must be True, False or 'batch'. Received: {shuffle!r}"
             )
         self.shuffle = shuffle
-        self._generator = np.random.default_rng(config.next_seed() if shuffle else 0)
+        self._generator: Any = (
+            np.random.default_rng(config.next_seed()) if shuffle else None
+        )
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
@@ -116,7 +118,9 @@ class SequenceBatches:
         self.size = None
         self.shuffle = shuffle
         self._class_weight = class_weight
-        self._generator = np.random.default_rng(config.next_seed() if shuffle else 0)
+        self._generator: Any = (
+            np.random.default_rng(config.next_seed()) if shuffle else None
+        )
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from autograd.tracer import getval
 
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.blocking import quiet, single_threaded_blas
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import leaves
 from minikeras.layers.weighted import INTERNAL, collect
@@ -182,7 +182,7 @@ class Learner(Layer):
 
         done = False
         try:
-            with single_threaded_blas.session, np.errstate(all="ignore"):
+            with single_threaded_blas.session, quiet:
                 _, (loss, y_pred), found = backpropagate(
                     forward, parameters.variables, parameters.places()
                 )
@@ -200,7 +200,7 @@ class Learner(Layer):
 
     def _measure(self, x: Any, y: Any, weight: Any) -> None:
         self._build_for_data(x)
-        with single_threaded_blas.session, np.errstate(all="ignore"):
+        with single_threaded_blas.session, quiet:
             self._clear_losses()
             y_pred = self(x, training=False)
             loss = self._loss_of(x, y, y_pred, weight, training=False)
@@ -246,7 +246,7 @@ class Learner(Layer):
         if type(self).train_step is Learner.train_step:
             self._step_results = None
             return self._update(*batch, shield)
-        with single_threaded_blas.session, np.errstate(all="ignore"):
+        with single_threaded_blas.session, quiet:
             self._step_results = self._checked(self.train_step(data.pack(*batch)))
         self._settle_losses()
         loss = _number(self._step_results.get("loss", 0.0))
@@ -257,7 +257,7 @@ class Learner(Layer):
         if type(self).test_step is Learner.test_step:
             self._measure(*batch)
         else:
-            with single_threaded_blas.session, np.errstate(all="ignore"):
+            with single_threaded_blas.session, quiet:
                 self._step_results = self._checked(self.test_step(data.pack(*batch)))
 
     def _checked(self, results: Any) -> dict[str, Any]:
@@ -271,7 +271,7 @@ class Learner(Layer):
 
     def _run_predict_step(self, x: Any) -> Any:
         own = type(self).predict_step is not Learner.predict_step
-        with single_threaded_blas.session, np.errstate(all="ignore"):
+        with single_threaded_blas.session, quiet:
             y_pred = self.predict_step(x) if own else self(x, training=False)
         self._forwards += 1
         if self._forwards % 64 == 0:  # each time would cost more than a small network

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from autograd.core import VJPNode, add_outgrads
+from autograd.core import VJPNode
 from autograd.tracer import getval, isbox, new_box
-from autograd.util import toposort
 
 from minikeras.kernels import destinations
-from minikeras.ops.base import float_array, new_trace
+from minikeras.ops.base import float_array, new_trace, walk_back
 from minikeras.variables import Variable, bind
 
 
@@ -73,7 +72,7 @@ def _differentiate(
         # With no places of its own, one inside of another has none of the other's.
         wanted = ([], []) if places is None else (values, places)
         with destinations.of_gradients(*wanted):
-            gradients = _backward(scalar._node, roots, seed)
+            gradients = walk_back(scalar._node, roots, seed)
     return value, _unboxed(extra, trace), gradients
 
 
@@ -165,22 +164,6 @@ def _loss_first(function: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
 
 def _with_extra(value: Any, extra: Any) -> Any:
     return value if extra is None else (value, *extra)
-
-
-def _backward(end: VJPNode, roots: list[VJPNode], seed: np.ndarray) -> list[Any]:
-    wanted = {id(root): index for index, root in enumerate(roots)}
-    found: list[Any] = [None] * len(roots)
-    pending = {end: (seed, False)}
-    for node in toposort(end):
-        gradient = pending.pop(node)[0]
-        index = wanted.get(id(node))
-        if index is not None:
-            found[index] = gradient
-            continue
-        for parent, part in zip(node.parents, node.vjp(gradient), strict=True):
-            pending[parent] = add_outgrads(pending.get(parent), part)
-        node.vjp = None  # what this node kept for its derivative is free again
-    return found
 
 
 def _unboxed(value: Any, trace: int) -> Any:

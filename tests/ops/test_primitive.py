@@ -1,5 +1,6 @@
 """Our own `primitive` does what autograd's does."""
 
+import autograd
 import autograd.extend
 import autograd.numpy as anp
 import numpy as np
@@ -10,7 +11,7 @@ from autograd.test_util import check_grads
 from autograd.tracer import isbox
 
 from minikeras import Variable, ops
-from minikeras.ops.base import primitive
+from minikeras.ops.base import fused, primitive
 from minikeras.training.step import backpropagate
 
 
@@ -109,3 +110,47 @@ def test_what_has_no_derivative_says_so():
     np.testing.assert_array_equal(made(X), X + 1)
     with pytest.raises(NotImplementedError, match="VJP of <lambda>"):
         grad(lambda x: anp.sum(made(x)))(X)
+
+
+# --- fused ------------------------------------------------------------------------
+
+
+def counted(composed):
+    """x y^2, whose derivatives of second order are those of `composed`."""
+    calls = []
+
+    def again(x, y, z):
+        calls.append(1)
+        return composed(x, y, z)
+
+    def backward(argnums, g, result, x, y, z):
+        return g * y**2, g * 2 * x * y, np.zeros_like(z)
+
+    return fused(lambda x, y, z: x * y**2, backward, again), calls
+
+
+def test_fused_to_the_second_order_in_one_walk():
+    function, calls = counted(lambda x, y, z: x * y**2)
+
+    def slopes(x, y):
+        vjp, _ = autograd.make_vjp(lambda p: function(p[0], p[1], X))((x, y))
+        return vjp(np.ones(2))
+
+    def both(x, y):
+        by_x, by_y = slopes(x, y)
+        return anp.sum(by_x * by_y)  # 2 x y^3
+
+    found = [grad(both, argnum)(X, Y) for argnum in (0, 1)]
+    np.testing.assert_allclose(found, [2 * Y**3, 6 * X * Y**2])
+    assert len(calls) == 2  # one for each `grad`, not for each argument
+
+
+@pytest.mark.parametrize("composed", [lambda x, y, z: x * y**2, lambda x, y, z: Y])
+def test_fused_arguments_without_effect_have_a_gradient_of_zeros(composed):
+    function, _ = counted(composed)
+
+    def penalty(z):
+        vjp, _ = autograd.make_vjp(lambda z: function(X, Y, z))(z)
+        return anp.sum(vjp(z) + z)
+
+    np.testing.assert_array_equal(grad(penalty)(X), np.ones(2))
