@@ -339,7 +339,9 @@ def dropout_case():
         x = rng.standard_normal((128, 1600), np.float32)
 
         def formula(x=x, rate=rate):
-            return x * ((rng.random(x.shape, np.float32) >= rate) / np.float32(1 - rate))
+            return x * (
+                (rng.random(x.shape, np.float32) >= rate) / np.float32(1 - rate)
+            )
 
         def ours(x=x, rate=rate):
             return dropout.drop(x, dropout.kept(rng, x.shape, rate), 1 / (1 - rate))

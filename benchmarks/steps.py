@@ -16,9 +16,11 @@ from benchmarks.timing import report
 from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
 from minikeras.kernels import blocking, dense, destinations, update
+from minikeras.models import fusion
 from minikeras.ops import log_loss, nn
 from minikeras.ops.base import primitive
 from minikeras.training.step import backpropagate
+from minikeras.variables import structure
 
 
 def buffers_case():
@@ -149,6 +151,24 @@ def tiny_case():
             f"dense {x.shape} @ {w.shape}",
             {"region": replaced(dense, "TINY", -1, run), "directly": run},
         )
+
+
+def dense_stack_case():
+    """A training step of dense layers: called one by one, or as one function."""
+    for size, *units in ((784, 128, 10), (8, 16, 16, 16, 16, 4)):
+        ways = {}
+        for title in ("one by one", "as one function"):
+            *hidden, last = units
+            layers = [minikeras.layers.Dense(n, activation="relu") for n in hidden]
+            layers.append(minikeras.layers.Dense(last, activation="softmax"))
+            model = minikeras.Sequential([minikeras.Input((size,)), *layers])
+            rng = np.random.default_rng(0)
+            x = rng.standard_normal((32, size), np.float32)
+            ways[title] = step_of(model, x, rng.integers(0, last, 32))
+            ways[title]()
+        structure.changed()  # models look again at what they join, then no more
+        replaced(fusion, "_dense_activation", lambda _: "", ways["one by one"])()
+        report(f"step of {'-'.join(map(str, (size, *units)))}", ways)
 
 
 def softmax_case():

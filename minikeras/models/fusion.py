@@ -4,13 +4,15 @@ A convolution followed by max pooling never writes the convolved image
 (benchmarks/kernels.py, "conv-pool"); a batch normalisation cuts off what is below zero
 while it has it in the cache (benchmarks/kernels.py, "norm-relu"), and by its running
 averages it is done while a slice of the convolution before it is in the cache
-(benchmarks/kernels.py, "conv-norm"). The layers know nothing of it; anything out of the
-ordinary (a mask, a regularized activity, a subclass) and they are called one after the
-other.
+(benchmarks/kernels.py, "conv-norm"). Dense layers in a row are one function of all
+their weights, with less Python in between (benchmarks/kernels.py, "dense-stack"). The
+layers know nothing of it; anything out of the ordinary (a mask, a regularized activity,
+a subclass) and they are called one after the other.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,7 @@ from minikeras import activations
 from minikeras.layers.layer import Layer, inherited_training
 from minikeras.masks import any_masks
 from minikeras.ops.base import dtype_of, plain
+from minikeras.ops.dense_stack import dense_stack
 
 # By name, so that a model without convolutions need not import them.
 _POOLINGS = {
@@ -39,6 +42,11 @@ def joins(layers: Sequence[Layer]) -> list[tuple[Run, Joined | None]]:
     """
     found: list[tuple[Run, Joined | None]] = []
     for place in range(len(layers)):
+        names = tuple(takewhile(bool, map(_dense_activation, layers[place:])))
+        if len(names) > 1:
+            run = tuple(layers[place : place + len(names)])
+            found.append((run, partial(stack_dense, names)))
+            continue
         ends = [place + n for n in (3, 2, 1) if place + n <= len(layers)]
         pairs = [(run, _joined(run)) for run in (tuple(layers[place:e]) for e in ends)]
         joined = (pair for pair in pairs if pair[1] is not None)
@@ -47,13 +55,8 @@ def joins(layers: Sequence[Layer]) -> list[tuple[Run, Joined | None]]:
 
 
 def _joined(run: Run) -> Joined | None:
-    if len(run) == 1:
+    if len(run) == 1 or not all(map(_is_ordinary, run)):
         return None
-    for layer in run:
-        if layer.activity_regularizer is not None or "call" in layer.__dict__:
-            return None
-        if layer._own_class:
-            return None
     first, second = run[:2]
     kind = type(first).__name__
     if kind in _POOLINGS and type(second).__name__ == "BatchNormalization":
@@ -66,6 +69,24 @@ def _joined(run: Run) -> Joined | None:
     if kind == "BatchNormalization" and _is_relu(second):
         return normalize_and_cut
     return None
+
+
+def _is_ordinary(layer: Any) -> bool:
+    return not (
+        layer.activity_regularizer is not None
+        or "call" in layer.__dict__
+        or layer._own_class
+    )
+
+
+def _dense_activation(layer: Any) -> str:
+    """Name of the activation of a dense layer that may be one of a row, or ""."""
+    if type(layer).__name__ != "Dense" or not _is_ordinary(layer):
+        return ""
+    for name in ("linear", "relu", "sigmoid", "softmax", "tanh"):
+        if layer.activation is getattr(activations, name):
+            return name
+    return ""
 
 
 def _normalizable(conv: Any, norm: Any) -> bool:
@@ -102,6 +123,20 @@ def _as_usual(run: Run, inputs: Any) -> bool:
         and dtype_of(inputs) == run[0]._np_dtype
         and not any_masks()
     )
+
+
+def stack_dense(names: tuple[str, ...], run: Run, inputs: Any, training: Any) -> Any:
+    """Dense layers with activations of these names."""
+    first = run[0]
+    if any_masks() or dtype_of(inputs) != first._np_dtype:
+        return None
+    weights = []
+    for layer in run:
+        if not layer.built or layer._np_dtype != first._np_dtype:
+            return None
+        weights += [layer.kernel, layer.bias]
+    first._check_input(inputs)
+    return dense_stack(inputs, weights, names)
 
 
 def normalize_and_cut(run: Run, inputs: Any, training: Any) -> Any:

@@ -9,6 +9,7 @@ from autograd.extend import def_linear, defjvp, defvjp, defvjp_argnums
 
 from minikeras.kernels import blocking, curves
 from minikeras.kernels import dense as kernels
+from minikeras.kernels import softmax as softmax_kernels
 from minikeras.ops.base import (
     Array,
     constant_like,
@@ -176,17 +177,12 @@ def sum_over(x: Array, count: float) -> Array:
 
 @primitive
 def _softmax(x, *, axis):
-    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
-    np.exp(y, out=y)
-    y /= np.add.reduce(y, axis=axis, keepdims=True)
-    return y
+    return softmax_kernels.softmax(x, axis)
 
 
 def _softmax_product(y, g, axis):
-    if plain(y, g):  # benchmarks/kernels.py, "softmax"
-        product = g * y
-        product = g - np.add.reduce(product, axis=axis, keepdims=True)
-        return np.multiply(product, y, out=product)
+    if plain(y, g):
+        return softmax_kernels.softmax_backward(g, y, axis)
     return y * (g - sum(g * y, axis=axis, keepdims=True))
 
 

@@ -680,3 +680,96 @@ def test_an_input_that_does_not_fit_is_refused_by_the_convolution():
     model = convolved(NORM())
     with pytest.raises(ValueError, match="Conv2D"):
         fusion.convolve_and_normalize(tuple(model.layers), inputs((9, 8, 4)), False)
+
+
+# --- dense layers in a row ------------------------------------------------------
+
+
+def row(*activations, units=4, **settings):
+    made = [layers.Dense(units, activation=a, **settings) for a in activations]
+    model = keras.Sequential([keras.Input((3,)), *made])
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("trainable", [(True, True, True), (False, True, False)])
+@pytest.mark.parametrize("biased", [True, False])
+def test_dense_layers_in_a_row(biased, trainable):
+    results = []
+    for together in (True, False):
+        model = row("relu", "tanh", "softmax", dtype="float64", use_bias=biased)
+        assert [len(run) for run, _ in joined(model)] == [3, 2]
+        for layer, value in zip(model.layers, trainable, strict=True):
+            layer.trainable = value
+
+        def run(model=model, together=together):
+            y = model(X[:, 0, :3, 0]) if together else apart(model, X[:, 0, :3, 0])
+            return ops.sum(ops.square(y)), y
+
+        (loss, y), gradients = weight_gradients(run, model)
+        assert len(gradients) == sum(trainable) * (1 + biased)
+        results.append([loss, y, *gradients])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+class OwnDense(layers.Dense):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make, lengths",
+    [
+        (lambda: (layers.Dense(4), layers.Dense(3, "sigmoid")), [2]),
+        (lambda: (layers.Dense(4, "relu"), layers.Dense(3, "gelu")), []),
+        (lambda: (layers.Dense(4, lambda x: 2 * x), layers.Dense(3)), []),
+        (lambda: (layers.Dense(4), layers.Dropout(0.5), layers.Dense(3)), []),
+        (lambda: (layers.Dense(4), OwnDense(3)), []),
+        (lambda: (layers.Dense(4, activity_regularizer="l2"), layers.Dense(3)), []),
+        (lambda: (layers.Dense(4), layers.Dense(3), layers.ReLU()), [2]),
+        (
+            lambda: (
+                *(layers.Dense(4), layers.Dense(3, "gelu")),
+                *(layers.Dense(4), layers.Dense(3, "softmax"), layers.Dense(2)),
+            ),
+            [3, 2],
+        ),
+    ],
+)
+def test_which_dense_layers_are_joined(make, lengths):
+    model = keras.Sequential([keras.Input((3,)), *make()])
+    assert [len(run) for run, _ in joined(model)] == lengths
+    np.testing.assert_allclose(model(inputs((3,))), apart(model, inputs((3,))), 1e-6)
+
+
+def test_a_changed_setting_of_a_row_counts():
+    model, x = row("relu", "linear"), inputs((3,))
+    model(x)
+    model.layers[0].activation = keras.activations.tanh
+    np.testing.assert_array_equal(model(x), apart(model, x))
+    model.layers[1].activation = keras.activations.gelu
+    assert joined(model) == []
+    np.testing.assert_array_equal(model(x), apart(model, x))
+    model.layers[1].activation = keras.activations.linear
+    model.layers[1].call = lambda inputs: inputs * 0
+    np.testing.assert_array_equal(model(x), 0 * model(x))
+
+
+def test_a_row_of_other_types_or_with_a_mask_is_called_one_by_one():
+    x = inputs((3,))
+    mixed = keras.Sequential([layers.Dense(4), layers.Dense(2, dtype="float64")])
+    assert mixed(x).dtype == np.float64
+    np.testing.assert_array_equal(mixed(x), apart(mixed, x))
+    model = keras.Sequential([keras.Input((6, 3)), layers.Dense(4), layers.Dense(2)])
+    x = inputs((6, 3))
+    keep = np.arange(6) < 4
+    keras.masks.set_mask(x, np.tile(keep, (len(x), 1)))
+    np.testing.assert_array_equal(keras.masks.get_mask(model(x))[0], keep)
+
+
+def test_a_row_of_layers_that_are_not_built_yet():
+    model = keras.Sequential([layers.Dense(4, activation="relu"), layers.Dense(2)])
+    assert model(inputs((3,))).shape == (8, 2)
+    with pytest.raises(ValueError, match="expects samples of shape"):
+        model(inputs((5,)))
