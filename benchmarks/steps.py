@@ -37,6 +37,24 @@ def buffers_case():
     )
 
 
+def uneven_case():
+    """A step of convnets with slices of the same length, or with a longer first one."""
+    for title, build in (("CNN", WORKLOADS["cnn"]), ("LeNet-5", WORKLOADS["lenet"])):
+        model = build.build(minikeras)
+        x, y = build.data(1)
+
+        def step(model=model, x=x, y=y):
+            model.train_on_batch(x, y)
+
+        report(
+            f"step of {title}",
+            {
+                "even slices": replaced(blocking, "HAND_OVER", 0, step),
+                "a longer first one": step,
+            },
+        )
+
+
 def denormals_case():
     """Adam on weights whose gradients have been zero for long, with and without."""
     w, m, v = (np.ones(1 << 18, "f4") for _ in range(3))
