@@ -10,7 +10,7 @@ from autograd.core import make_vjp
 
 from benchmarks.timing import report
 from minikeras.kernels.attention import Rules
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.layers.multi_head_attention import MultiHeadAttention
 from minikeras.ops import attention as ops
 from minikeras.ops.numpy import _matmul

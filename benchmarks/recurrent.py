@@ -14,7 +14,7 @@ from benchmarks.timing import report
 from minikeras.kernels import lstm as lstm_kernels
 from minikeras.kernels import recurrent
 from minikeras.kernels import recurrent_back as back
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.ops import recurrent as ops
 from minikeras.ops.numpy import sum
 from minikeras.ops.recurrence import CELLS, recurrence

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.registry import (
     Family,
     deserialize_keras_object,

@@ -22,11 +22,13 @@ PACKAGES = {
     ".".join(["minikeras", *path.relative_to(ROOT).parts[:-1]]): path for path in INITS
 }
 EXTRA = {  # what a network of dense layers needs beyond `import minikeras`
+    "minikeras.kernels.dense_stack",
     "minikeras.kernels.log_loss",
     "minikeras.kernels.update",
     "minikeras.losses.crossentropy",
     "minikeras.metrics.accuracy",
     "minikeras.ops.class_losses",
+    "minikeras.ops.dense_stack",
     "minikeras.ops.log_loss",
     "minikeras.optimizers.adaptive",
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.kernels import blocking, destinations, products
+from minikeras.kernels.session import quiet
 from minikeras.kernels.steps import Step, do
 
 # Multiplications of a product that BLAS computes on one thread in any case: setting the
@@ -28,7 +29,7 @@ def dense(
     """y = x @ w + bias, and max(y, 0) if `relu`."""
     y = blocking.empty((len(x), w.shape[1]), x.dtype)
     if len(x) * w.size <= TINY:
-        with blocking.quiet:
+        with quiet:
             np.matmul(x, w, out=y)
             if bias is not None:
                 y += bias
@@ -107,7 +108,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     if c is None:
         c = blocking.empty((len(a), b.shape[1]), np.result_type(a, b))
     if len(a) * b.size <= TINY:
-        with blocking.quiet:
+        with quiet:
             return np.matmul(a, b, out=c)
 
     def task(part: Part) -> None:

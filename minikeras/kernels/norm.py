@@ -21,6 +21,7 @@ import numpy as np
 from minikeras.kernels import blocking, norm_rows
 from minikeras.kernels.dense import mask
 from minikeras.kernels.norm_rows import FAR, Stats, split
+from minikeras.kernels.session import quiet
 from minikeras.kernels.steps import Step, do, do_each
 
 # Numbers that one call of NumPy's inner loop should see: short rows are taken several
@@ -62,7 +63,7 @@ def statistics(x: np.ndarray, centred: bool = True) -> Stats:
     Args:
         centred: False for the mean square in place of the variance.
     """
-    with blocking.quiet:
+    with quiet:
         return (norm_rows.row_stats if _by_rows(x) else _column_stats)(x, centred)
 
 
@@ -360,7 +361,7 @@ def _for_each(steps_of: Callable[[Piece], list[Step]], pieces: list[Piece]) -> N
     if len(pieces) != 1:
         do_each(steps_of, pieces)
         return
-    with blocking.quiet:  # no BLAS here to hold to one thread
+    with quiet:  # no BLAS here to hold to one thread
         do(steps_of(pieces[0]))
 
 

@@ -20,7 +20,6 @@ from minikeras import activations
 from minikeras.layers.layer import Layer, inherited_training
 from minikeras.masks import any_masks
 from minikeras.ops.base import dtype_of, plain
-from minikeras.ops.dense_stack import dense_stack
 
 # By name, so that a model without convolutions need not import them.
 _POOLINGS = {
@@ -136,7 +135,7 @@ def stack_dense(names: tuple[str, ...], run: Run, inputs: Any, training: Any) ->
             return None
         weights += [layer.kernel, layer.bias]
     first._check_input(inputs)
-    return dense_stack(inputs, weights, names)
+    return _of_dense_layers()(inputs, weights, names)
 
 
 def normalize_and_cut(run: Run, inputs: Any, training: Any) -> Any:
@@ -187,10 +186,18 @@ def convolve_and_pool(run: Run, inputs: Any, training: Any) -> Any:
     return of.conv_pool_bias(inputs, conv.kernel, conv.bias, **shapes)
 
 
+# What only some models need. Import statements would take a microsecond each at a call.
+
+
+@cache
+def _of_dense_layers() -> Any:
+    from minikeras.ops.dense_stack import dense_stack
+
+    return dense_stack
+
+
 @cache
 def _of_convolutions() -> Any:
-    """Functions that only models with convolutions need. Import statements would take a
-    microsecond each at each call."""
     from minikeras.kernels.windows import geometry
     from minikeras.layers.windows import window_geometry
     from minikeras.ops.conv_norm import convolve_normalized

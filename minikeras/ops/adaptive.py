@@ -13,7 +13,7 @@ from autograd.extend import def_linear, defjvp, defvjp
 
 from minikeras import config
 from minikeras.kernels import adaptive as kernels
-from minikeras.kernels.blocking import single_threaded_blas
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.ops.base import Array, float_array, getval, primitive
 from minikeras.ops.numpy import broadcast_to
 from minikeras.validation import int_tuple

@@ -13,8 +13,9 @@ from autograd.extend import def_linear, defjvp, defvjp, defvjp_argnums
 
 from minikeras import config
 from minikeras.kernels import dense as dense_kernels
-from minikeras.kernels.blocking import single_threaded_blas, spread
+from minikeras.kernels.blocking import spread
 from minikeras.kernels.dense import mask_by_output
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.ops.base import (
     Array,
     constant_like,

@@ -6,8 +6,8 @@ Letters: B batch, T steps, F features, U units, G gates.
 from typing import Any
 
 from minikeras.kernels import gru, lstm, simple_rnn
-from minikeras.kernels.blocking import quiet, single_threaded_blas
 from minikeras.kernels.recurrent import Plan, Weights
+from minikeras.kernels.session import quiet, single_threaded_blas
 from minikeras.ops.base import Array, fused, plain
 from minikeras.ops.recurrent_steps import compose
 

@@ -14,9 +14,9 @@ import numpy as np
 from autograd.extend import def_linear, defjvp_argnum, defvjp, defvjp_argnums
 
 from minikeras import config
-from minikeras.kernels import blocking
 from minikeras.kernels import norm as kernels
 from minikeras.kernels.norm_rows import split
+from minikeras.kernels.session import quiet
 from minikeras.ops.base import (
     Array,
     constant_like,
@@ -54,7 +54,7 @@ def standardize(
     `stats` must be those of x; gamma and beta (C,) may be None. With `relu` what is
     below zero is cut off.
     """
-    with blocking.quiet:
+    with quiet:
         y = kernels.normalize(x.reshape(layout), gamma, beta, stats, epsilon, relu)
     return y.reshape(x.shape)
 
@@ -95,7 +95,7 @@ def _standardize_vjp(argnums, y, args, kwargs):
         if plain(g, x, gamma):
             wanted = "".join("xgb"[n] for n in argnums)
             blocks = x.reshape(layout), gamma, g.reshape(layout)
-            with blocking.quiet:
+            with quiet:
                 dx, *rest = kernels.backward(*blocks, stats, epsilon, wanted, output)
             found = (dx if dx is None else dx.reshape(x.shape), *rest)
             return tuple(found[n] for n in argnums)
@@ -151,7 +151,7 @@ def affine(x, scale, offset, *, shift, relu=False):
     rows = x.reshape(1, -1, x.shape[-1])
     offset = None if offset is None else offset[None]
     shift = None if shift is None else shift[None]
-    with blocking.quiet:
+    with quiet:
         return kernels.affine(rows, scale[None], offset, shift, relu).reshape(x.shape)
 
 

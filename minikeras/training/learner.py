@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from autograd.tracer import getval
 
-from minikeras.kernels.blocking import quiet, single_threaded_blas
+from minikeras.kernels.session import quiet, single_threaded_blas
 from minikeras.layers.layer import Layer
 from minikeras.layers.structure import leaves
 from minikeras.layers.weighted import INTERNAL, collect
