@@ -19,6 +19,7 @@ from minikeras.kernels import blocking, dense, destinations, update
 from minikeras.models import fusion
 from minikeras.ops import log_loss, nn
 from minikeras.ops.base import primitive
+from minikeras.training import data
 from minikeras.training.step import backpropagate
 from minikeras.variables import structure
 
@@ -35,6 +36,19 @@ def buffers_case():
             "used for sizes up to twice the smallest": step,
         },
     )
+
+
+def held_blas_case():
+    """Steps of fit: BLAS held to one thread in each of them, or once for an epoch."""
+    workload = WORKLOADS["mlp"]
+    model = workload.build(minikeras)
+    x, y = workload.data(workload.steps)
+
+    def epoch():
+        model.fit(x, y, batch_size=workload.batch, epochs=1, verbose=0)
+
+    each = replaced(data.ArrayBatches, "of_arrays", False, epoch)
+    report(f"{workload.steps} steps of the MLP", {"each": each, "once": epoch})
 
 
 def uneven_case():

@@ -64,6 +64,11 @@ class CallbackList(Callback):
         self._predict_batch_begin = self._methods["on_predict_batch_begin"]
         self._predict_batch_end = self._methods["on_predict_batch_end"]
 
+    @property
+    def listens_to_train_batches(self) -> bool:
+        """Whether a callback is called between the steps of a training."""
+        return bool(self._train_batch_begin or self._train_batch_end)
+
     def append(self, callback: Callback) -> None:
         """Add a callback at the end.
 

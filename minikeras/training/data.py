@@ -34,6 +34,8 @@ class ArrayBatches:
             exclude each other.
     """
 
+    of_arrays = True  # whether no code of others makes its batches
+
     def __init__(
         self,
         x: Any,
@@ -110,6 +112,8 @@ class SequenceBatches:
     Its `on_epoch_begin` and `on_epoch_end` are called if it has them.
     """
 
+    of_arrays = False
+
     def __init__(
         self, source: Any, shuffle: bool, class_weight: Mapping[int, float] | None
     ):
@@ -136,6 +140,8 @@ class SequenceBatches:
 
 class IterableBatches:
     """Batches of an iterable. A generator can be gone through once only."""
+
+    of_arrays = False
 
     def __init__(self, source: Any, class_weight: Mapping[int, float] | None):
         self.source = source
@@ -262,6 +268,15 @@ def is_one_batch(x: Any, batch_size: int | None) -> bool:
         and x.dtype.kind in "fiub"
         and 0 < len(x) <= (DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
     )
+
+
+def one_batch(x: Any, y: Any, weight: Any, class_weight: Any) -> Batch:
+    """All samples as one batch."""
+    if x is None:
+        raise ValueError("`x` is missing. Pass an array with one batch of samples.")
+    length = max(1, len(as_array(x, "x")))
+    batch = ArrayBatches(x, y, weight, length, class_weight=class_weight)
+    return next(batch.epoch())
 
 
 def take(array: np.ndarray, picked: slice | np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from minikeras import optimizers
 from minikeras.callbacks import CallbackList
 from minikeras.callbacks.history import History
+from minikeras.kernels.session import single_threaded_blas
 from minikeras.registry import deserialize_keras_object, serialize_keras_object
 from minikeras.training import data
 from minikeras.training.compiled import (
@@ -198,20 +199,24 @@ class Trainer(Learner):
                     hooks.on_epoch_begin(epoch, {})
                     show.begin_epoch(epoch, epochs_of.steps)
                     steps = 0
-                    for batch in epochs_of.epoch():
-                        if steps % every == 0:
-                            hooks.on_train_batch_begin(steps, {})
-                        with shield:
-                            loss = self._run_train_step(batch, shield)
-                        if loss != loss and not nan_reported:
-                            nan_reported = True
-                            _warn_of_nan(epoch, steps)
-                        show.update(steps, self._batch_results)
-                        steps += 1
-                        if steps % every == 0:
-                            hooks.on_train_batch_end(steps - 1, self._batch_logs)
-                        if self.stop_training:
-                            break
+                    # Where nobody else's code runs between steps, BLAS is held to
+                    # one thread but once (benchmarks/kernels.py, "held-blas").
+                    ours = source.of_arrays and not hooks.listens_to_train_batches
+                    with single_threaded_blas.session if ours else nullcontext():
+                        for batch in epochs_of.epoch():
+                            if steps % every == 0:
+                                hooks.on_train_batch_begin(steps, {})
+                            with shield:
+                                loss = self._run_train_step(batch, shield)
+                            if loss != loss and not nan_reported:
+                                nan_reported = True
+                                _warn_of_nan(epoch, steps)
+                            show.update(steps, self._batch_results)
+                            steps += 1
+                            if steps % every == 0:
+                                hooks.on_train_batch_end(steps - 1, self._batch_logs)
+                            if self.stop_training:
+                                break
                     if not steps:
                         _no_data(epoch, is_first=epoch == initial_epoch)
                         break
@@ -339,7 +344,7 @@ class Trainer(Learner):
         Arguments, results and errors as for `evaluate`.
         """
         self._require_compiled("train_on_batch")
-        batch = _one_batch(x, y, sample_weight, class_weight)
+        batch = data.one_batch(x, y, sample_weight, class_weight)
         self.reset_metrics()
         shield = Shield()
         with shield.active(), shield:
@@ -358,14 +363,14 @@ class Trainer(Learner):
         Arguments, results and errors as for `evaluate`.
         """
         self._require_compiled("test_on_batch")
-        batch = _one_batch(x, y, sample_weight, None)
+        batch = data.one_batch(x, y, sample_weight, None)
         self.reset_metrics()
         self._run_test_step(batch)
         return self._batch_logs() if return_dict else _flat(self._batch_results())
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch of inputs."""
-        inputs = _one_batch(x, None, None, None)[0]
+        inputs = data.one_batch(x, None, None, None)[0]
         return _joined([self._run_predict_step(inputs)])
 
     def _evaluate(
@@ -427,14 +432,6 @@ def _one_number(loss_weights: Any) -> float | None:
         "compile: the model has one output, so `loss_weights` must be one number. "
         f"Received: {loss_weights!r}"
     )
-
-
-def _one_batch(x: Any, y: Any, weight: Any, class_weight: Any) -> data.Batch:
-    if x is None:
-        raise ValueError("`x` is missing. Pass an array with one batch of samples.")
-    length = max(1, len(data.as_array(x, "x")))
-    batch = data.ArrayBatches(x, y, weight, length, class_weight=class_weight)
-    return next(batch.epoch())
 
 
 def _check_frequency(frequency: Any) -> None:
