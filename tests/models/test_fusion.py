@@ -7,6 +7,7 @@ from autograd.test_util import check_grads
 
 import minikeras as keras
 from minikeras import layers, ops, weight_gradients
+from minikeras.kernels.dense_stack import ACTIVATIONS
 from minikeras.models import fusion
 
 
@@ -712,6 +713,17 @@ def test_dense_layers_in_a_row(biased, trainable):
         results.append([loss, y, *gradients])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_which_activations_may_stand_in_a_row():
+    """The model's list, without an import of the kernel's, has the same names."""
+    known = {f.__name__ for f in keras.activations.family.members.values()}
+    found = {
+        name
+        for name in known
+        if fusion.joins([layers.Dense(4, name), layers.Dense(2)])[0][1] is not None
+    }
+    assert found == set(ACTIVATIONS)
 
 
 class OwnDense(layers.Dense):

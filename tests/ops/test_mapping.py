@@ -8,7 +8,7 @@ from autograd.test_util import check_grads
 from minikeras import ops
 from minikeras.ops.mapping import vectorize
 
-# Products and their sums are exact: BLAS adds in another order where rows lie elsewhere.
+# Products and sums are exact: BLAS adds in another order where rows lie elsewhere.
 A = np.arange(6.0).reshape(2, 3) - 2.25
 B = np.array([0.5, -1.5, 2.0])
 
