@@ -226,7 +226,7 @@ def draw(found, path):
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel("speed of a step of fit, minikeras = 1")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1))
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
