@@ -223,8 +223,10 @@ class Drawing:
             target = (-1, shape[-1]) if rank else (shape[-1], 1)
             return "Reshape", {"target_shape": target}
         if kind == "Permute" and rank:
-            order = self.rng.permutation(rank + 1) + 1
-            return "Permute", {"dims": tuple(int(n) for n in order)}
+            order = tuple(int(n) for n in self.rng.permutation(rank + 1) + 1)
+            if order == tuple(sorted(order)):
+                return None  # JAX returns the array itself, and with it a lost mask
+            return "Permute", {"dims": order}
         if kind == "Repeat" and rank == 0:
             return "RepeatVector", {"n": self.whole(1, 3)}
         if kind == "Flatten":
