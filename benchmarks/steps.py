@@ -15,11 +15,12 @@ from benchmarks.settings import replaced
 from benchmarks.timing import report
 from benchmarks.workloads import WORKLOADS
 from minikeras import Variable, config, ops
+from minikeras.callbacks import CallbackList
 from minikeras.kernels import blocking, dense, destinations, update
+from minikeras.kernels.session import quiet
 from minikeras.models import fusion
 from minikeras.ops import log_loss, nn
 from minikeras.ops.base import primitive
-from minikeras.training import data
 from minikeras.training.step import backpropagate
 from minikeras.variables import structure
 
@@ -47,26 +48,8 @@ def held_blas_case():
     def epoch():
         model.fit(x, y, batch_size=workload.batch, epochs=1, verbose=0)
 
-    each = replaced(data.ArrayBatches, "of_arrays", False, epoch)
+    each = replaced(CallbackList, "listens_to_train_batches", True, epoch)
     report(f"{workload.steps} steps of the MLP", {"each": each, "once": epoch})
-
-
-def uneven_case():
-    """A step of convnets with slices of the same length, or with a longer first one."""
-    for title, build in (("CNN", WORKLOADS["cnn"]), ("LeNet-5", WORKLOADS["lenet"])):
-        model = build.build(minikeras)
-        x, y = build.data(1)
-
-        def step(model=model, x=x, y=y):
-            model.train_on_batch(x, y)
-
-        report(
-            f"step of {title}",
-            {
-                "even slices": replaced(blocking, "HAND_OVER", 0, step),
-                "a longer first one": step,
-            },
-        )
 
 
 def denormals_case():
@@ -167,6 +150,24 @@ def relu_case():
         report(
             f"mask of {count} numbers",
             {"one piece": replaced(blocking, "PIECE", 1 << 30, run), "pieces": run},
+        )
+
+
+def quiet_case():
+    """A small product without NumPy's warnings, inside of a step that has none."""
+    x, w, y = (np.ones((8, 8), "f4") for _ in range(3))
+
+    def product(block):
+        with block():
+            np.matmul(x, w, out=y)
+
+    with quiet:
+        report(
+            "product of 8 by 8 numbers",
+            {
+                "np.errstate": lambda: product(lambda: np.errstate(all="ignore")),
+                "a quiet block in another": lambda: product(lambda: quiet),
+            },
         )
 
 

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from math import prod
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -25,7 +24,6 @@ SLICE_BYTES = 8 << 20  # windows of one slice: smaller ones hand over too often
 MIN_SLICES = 4  # so that few cores are evenly loaded, if the work is worth it
 MIN_SLICE_WORK = 1 << 18  # operations below which a slice is not worth a hand-over
 LONG_SLICE_WORK = 1 << 22  # operations of a slice, if there are more than four
-HAND_OVER = 3 << 15  # operations in the time until a helper begins
 PRODUCT = 64  # operations of a product in the time of one other operation
 PIECE = 1 << 18  # numbers of a piece in operations on each number by itself
 SMALL = 1 << 16  # bytes below which malloc is faster than the pool
@@ -57,20 +55,7 @@ def slices(
         shared = 2 * shared if shared < 4 else shared + 4
     if most is not None:
         shared = min(shared, _shareable(most))
-    length = max(1, -(-count // shared))
-    more = min(HAND_OVER // (2 * max(1, work_each)), length // 4)
-    room = SLICE_BYTES // max(1, bytes_each) - length
-    return _first_longer(cut(count, length), min(more, max(0, room)))
-
-
-def _first_longer(parts: list[slice], more: int) -> list[slice]:
-    """Some items more in the first slice and fewer in the last one: a thread that is
-    woken begins later than the one that wakes it (benchmarks/kernels.py, "uneven")."""
-    if len(parts) < 2 or parts[-1].stop - parts[-1].start <= more:
-        return parts
-    cuts = [part.stop + more for part in parts[:-1]]
-    edges = [0, *cuts, parts[-1].stop]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
+    return cut(count, max(1, -(-count // shared)))
 
 
 def product_work(numbers: int, columns: int) -> int:

@@ -95,8 +95,8 @@ _local = threading.local()
 class _Quiet:
     """A `with` block without warnings of NumPy: an infinity is the caller's to report.
 
-    Inside of another such block it is hardly more than a look: `np.errstate` by itself
-    takes half as long as a product of small matrices.
+    Inside of another such block it is hardly more than a look, where `np.errstate`
+    takes as long as a small product (benchmarks/kernels.py, "quiet").
     """
 
     def __enter__(self) -> None:

@@ -11,7 +11,7 @@ from autograd.core import VJPNode, add_outgrads, make_jvp
 from autograd.extend import defjvp, defjvp_argnums, defvjp_argnums
 from autograd.numpy.numpy_wrapper import _astype
 from autograd.tracer import Box, getval, isbox, new_box, trace_stack
-from autograd.util import subvals
+from autograd.util import subvals, toposort
 
 from minikeras import config
 from minikeras.variables import Variable
@@ -215,31 +215,17 @@ def walk_back(end: VJPNode, roots: Sequence[VJPNode], seed: Any) -> list[Any]:
         end: node of the result.
         seed: gradient of the result.
     """
-    waiting = {end: 1}  # nodes -> how many others will still add to their gradient
-    found = [end]
-    while found:
-        for parent in found.pop().parents:
-            if parent in waiting:
-                waiting[parent] += 1
-            else:
-                waiting[parent] = 1
-                found.append(parent)
-    gradients = {end: (seed, False)}  # and whether it may be changed in place
-    of_roots = dict.fromkeys(roots)
-    ready = [end]
-    while ready:
-        node = ready.pop()
-        gradient = gradients.pop(node)[0]
-        if node in of_roots:
-            of_roots[node] = gradient
+    found = dict.fromkeys(roots)
+    waiting = {end: (seed, False)}  # gradients, and whether they may change in place
+    for node in toposort(end):
+        gradient = waiting.pop(node)[0]
+        if node in found:
+            found[node] = gradient
             continue
         for parent, part in zip(node.parents, node.vjp(gradient), strict=True):
-            gradients[parent] = add_outgrads(gradients.get(parent), part)
-            waiting[parent] -= 1
-            if not waiting[parent]:
-                ready.append(parent)
+            waiting[parent] = add_outgrads(waiting.get(parent), part)
         node.vjp = None  # what this node kept for its derivative is free again
-    return list(of_roots.values())
+    return list(found.values())
 
 
 # autograd has the derivative of a change of type backwards only.

@@ -34,8 +34,6 @@ class ArrayBatches:
             exclude each other.
     """
 
-    of_arrays = True  # whether no code of others makes its batches
-
     def __init__(
         self,
         x: Any,
@@ -112,8 +110,6 @@ class SequenceBatches:
     Its `on_epoch_begin` and `on_epoch_end` are called if it has them.
     """
 
-    of_arrays = False
-
     def __init__(
         self, source: Any, shuffle: bool, class_weight: Mapping[int, float] | None
     ):
@@ -140,8 +136,6 @@ class SequenceBatches:
 
 class IterableBatches:
     """Batches of an iterable. A generator can be gone through once only."""
-
-    of_arrays = False
 
     def __init__(self, source: Any, class_weight: Mapping[int, float] | None):
         self.source = source

@@ -201,7 +201,10 @@ class Trainer(Learner):
                     steps = 0
                     # Where nobody else's code runs between steps, BLAS is held to
                     # one thread but once (benchmarks/kernels.py, "held-blas").
-                    ours = source.of_arrays and not hooks.listens_to_train_batches
+                    ours = (
+                        isinstance(source, data.ArrayBatches)
+                        and not hooks.listens_to_train_batches
+                    )
                     with single_threaded_blas.session if ours else nullcontext():
                         for batch in epochs_of.epoch():
                             if steps % every == 0:

@@ -69,22 +69,6 @@ def test_work_that_is_not_worth_a_thread_is_one_slice():
     assert len(blocking.slices(100, 8, blocking.LONG_SLICE_WORK)) == 100
 
 
-def test_the_first_slice_is_longer_by_what_a_helper_is_late():
-    late = blocking.HAND_OVER // (2 * 1000)  # items of half of that time
-    parts = blocking.slices(4000, 8, 1000)
-    lengths = [part.stop - part.start for part in parts]
-    assert lengths == [1000 + late, 1000, 1000, 1000 - late]
-    mains, helpers = lengths[0] + lengths[2], lengths[1] + lengths[3]
-    assert abs((mains - helpers) * 1000 - blocking.HAND_OVER) < 2000
-
-
-def test_slices_that_are_short_or_fill_the_cache_stay_alike():
-    heavy = blocking.slices(64, 8, blocking.HAND_OVER)
-    assert {part.stop - part.start for part in heavy} == {16}
-    full = blocking.slices(64, blocking.SLICE_BYTES // 16, 8192)
-    assert {part.stop - part.start for part in full} == {16}
-
-
 # --- threads --------------------------------------------------------------------
 
 
